@@ -1,0 +1,237 @@
+//! Which series are meant.
+
+use std::fmt;
+
+use regex::Regex;
+
+use crate::Tags;
+
+/// A metric, and what the tags of its series must satisfy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selector {
+    /// The exact metric name.
+    pub metric: String,
+    /// Conditions that all must hold.
+    pub matchers: Vec<TagMatcher>,
+}
+
+impl Selector {
+    /// All series of a metric.
+    pub fn metric(metric: impl Into<String>) -> Self {
+        Self { metric: metric.into(), matchers: Vec::new() }
+    }
+
+    /// Whether a series of this metric with these tags is meant.
+    pub fn matches_tags(&self, tags: &Tags) -> bool {
+        self.matchers.iter().all(|matcher| matcher.matches(tags))
+    }
+}
+
+/// How a [`TagMatcher`] compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MatchOp {
+    /// `=` and `==`: equal to the text, or to one of its `|` alternatives, in which `*` stands for
+    /// any run of characters. Empty text is met by a series that lacks the tag.
+    Equal,
+    /// `!=`: the opposite of [`Equal`](Self::Equal).
+    NotEqual,
+    /// `=~`: the whole value matches a regular expression; a missing tag counts as empty.
+    Regex,
+    /// `!~`: the opposite of [`Regex`](Self::Regex).
+    NotRegex,
+}
+
+impl MatchOp {
+    /// As written in a query.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+            Self::Regex => "=~",
+            Self::NotRegex => "!~",
+        }
+    }
+}
+
+/// A condition on one tag of a series.
+///
+/// ```
+/// use apptuit_model::{MatchOp, TagMatcher, Tags};
+///
+/// let status = TagMatcher::new("status", MatchOp::Regex, r"[4-5]\d\d")?;
+/// assert!(status.matches(&Tags::from([("status", "404")])));
+/// assert!(!status.matches(&Tags::from([("status", "4040")])));
+/// # Ok::<(), apptuit_model::SelectorError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TagMatcher {
+    key: String,
+    op: MatchOp,
+    value: String,
+    /// Set where plain equality does not decide: for the regular expressions, `|` and `*`.
+    pattern: Option<Regex>,
+}
+
+impl TagMatcher {
+    /// The condition that the tag `key` compares to `value` by `op`.
+    ///
+    /// # Errors
+    ///
+    /// The value is not a regular expression, or one too large, where `op` asks for one.
+    pub fn new(
+        key: impl Into<String>,
+        op: MatchOp,
+        value: impl Into<String>,
+    ) -> Result<Self, SelectorError> {
+        let (key, value) = (key.into(), value.into());
+        let pattern = match op {
+            MatchOp::Regex | MatchOp::NotRegex => Some(anchored(&value)),
+            _ if value.contains(['|', '*']) => Some(anchored(&alternatives(&value))),
+            _ => None,
+        };
+        let pattern =
+            pattern.transpose().map_err(|source| SelectorError { text: value.clone(), source })?;
+        Ok(Self { key, op, value, pattern })
+    }
+
+    /// The tag it looks at.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// How it compares.
+    pub fn op(&self) -> MatchOp {
+        self.op
+    }
+
+    /// What it compares to, as written.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Whether `tags` satisfy the condition.
+    pub fn matches(&self, tags: &Tags) -> bool {
+        let value = tags.get(&self.key);
+        match self.op {
+            MatchOp::Equal => self.equals(value),
+            MatchOp::NotEqual => !self.equals(value),
+            MatchOp::Regex => self.pattern_matches(value.unwrap_or_default()),
+            MatchOp::NotRegex => !self.pattern_matches(value.unwrap_or_default()),
+        }
+    }
+
+    fn equals(&self, value: Option<&str>) -> bool {
+        match value {
+            None => self.value.is_empty(),
+            Some(value) => value == self.value || self.pattern_matches(value),
+        }
+    }
+
+    fn pattern_matches(&self, value: &str) -> bool {
+        self.pattern.as_ref().is_some_and(|pattern| pattern.is_match(value))
+    }
+}
+
+impl PartialEq for TagMatcher {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.key, self.op, &self.value) == (&other.key, other.op, &other.value)
+    }
+}
+
+/// `key==value`, as written in a query.
+impl fmt::Display for TagMatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.key, self.op.as_str(), self.value)
+    }
+}
+
+/// A regular expression that holds for the whole value.
+fn anchored(expression: &str) -> Result<Regex, regex::Error> {
+    // A value comes from a stranger: what it may cost to compile is bounded.
+    let compile = |text: &str| regex::RegexBuilder::new(text).size_limit(1 << 20).build();
+    // By itself first: `a)(b` is an expression only inside the group, and not what was meant.
+    compile(expression)?;
+    compile(&format!(r"\A(?s:{expression})\z"))
+}
+
+/// `a|b*` as a regular expression: `|` separates alternatives, `*` is any run of characters.
+fn alternatives(value: &str) -> String {
+    let alternative =
+        |text: &str| text.split('*').map(regex::escape).collect::<Vec<_>>().join(".*");
+    value.split('|').map(alternative).collect::<Vec<_>>().join("|")
+}
+
+/// Text that is not a regular expression.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SelectorError {
+    text: String,
+    source: regex::Error,
+}
+
+impl fmt::Display for SelectorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            regex::Error::CompiledTooBig(_) => {
+                write!(f, "regular expression `{}` is too large", self.text)
+            }
+            _ => write!(f, "`{}` is not a regular expression", self.text),
+        }
+    }
+}
+
+impl std::error::Error for SelectorError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::needless_pass_by_value, reason = "shorter calls")]
+    fn holds(op: MatchOp, value: &str, tags: Tags) -> bool {
+        TagMatcher::new("k", op, value).unwrap().matches(&tags)
+    }
+
+    fn k(value: &str) -> Tags {
+        Tags::from([("k", value)])
+    }
+
+    #[test]
+    fn equal_means_the_text_an_alternative_or_a_wildcard() {
+        assert!(holds(MatchOp::Equal, "a", k("a")));
+        assert!(!holds(MatchOp::Equal, "a", k("A")));
+        assert!(holds(MatchOp::Equal, "a|b", k("b")));
+        assert!(holds(MatchOp::Equal, "a|b", k("a|b")));
+        assert!(!holds(MatchOp::Equal, "web1|web2", k("web10")));
+        assert!(holds(MatchOp::Equal, "web*|x", k("web10")));
+        assert!(holds(MatchOp::Equal, "a.c", k("a.c")) && !holds(MatchOp::Equal, "a.c*", k("abc")));
+    }
+
+    #[test]
+    fn a_star_needs_the_tag_and_empty_text_needs_its_absence() {
+        assert!(holds(MatchOp::Equal, "*", k("")) && !holds(MatchOp::Equal, "*", Tags::new()));
+        assert!(holds(MatchOp::Equal, "", Tags::new()) && !holds(MatchOp::Equal, "", k("a")));
+        assert!(holds(MatchOp::NotEqual, "a", Tags::new()));
+        assert!(!holds(MatchOp::NotEqual, "a", k("a")));
+    }
+
+    #[test]
+    fn expressions_are_anchored_and_see_a_missing_tag_as_empty() {
+        assert!(holds(MatchOp::Regex, "web1|web2", k("web2")));
+        assert!(!holds(MatchOp::Regex, "web1|web2", k("web10")));
+        assert!(holds(MatchOp::Regex, ".*", Tags::new()));
+        assert!(holds(MatchOp::NotRegex, ".+", Tags::new()));
+    }
+
+    #[test]
+    fn a_bad_expression_is_named() {
+        let error = TagMatcher::new("k", MatchOp::Regex, "(").unwrap_err();
+        assert_eq!(error.to_string(), "`(` is not a regular expression");
+        let escaping = TagMatcher::new("k", MatchOp::Regex, "a)(b").unwrap_err();
+        assert_eq!(escaping.to_string(), "`a)(b` is not a regular expression");
+        let large = TagMatcher::new("k", MatchOp::Regex, r"\w{500}{500}").unwrap_err();
+        assert!(large.to_string().ends_with("is too large"), "{large}");
+    }
+}

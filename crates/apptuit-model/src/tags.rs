@@ -1,0 +1,141 @@
+//! Tags: sorted, cheap to clone, merged by precedence.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The keys and values that tell the series of one metric apart.
+///
+/// Sorted by key, each key once. A clone shares the text, so that a thousand points of a series
+/// hold one copy of it. Keys are free text here; the client sanitises or checks them when it sends.
+///
+/// ```
+/// use apptuit_model::Tags;
+///
+/// let service = Tags::from([("service", "orders"), ("host", "a")]);
+/// let own = Tags::from([("host", "b")]);
+/// assert_eq!(own.merged_over(&service), Tags::from([("host", "b"), ("service", "orders")]));
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tags(Arc<[(Arc<str>, Arc<str>)]>);
+
+impl Tags {
+    /// No tags.
+    pub fn new() -> Self {
+        Self(Arc::from([]))
+    }
+
+    /// The number of tags.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value of `key`, if it is there.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let at = self.0.binary_search_by(|(have, _)| (**have).cmp(key)).ok()?;
+        self.0.get(at).map(|(_, value)| &**value)
+    }
+
+    /// Keys and values, by key.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> + Clone {
+        self.0.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    /// These tags and those of `lower`; where both have a key, these win.
+    #[must_use]
+    pub fn merged_over(&self, lower: &Self) -> Self {
+        if lower.is_empty() {
+            return self.clone();
+        }
+        if self.is_empty() {
+            return lower.clone();
+        }
+        lower.0.iter().chain(self.0.iter()).cloned().collect()
+    }
+
+    /// These tags and one more; a tag of the same key is replaced.
+    #[must_use]
+    pub fn with(&self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
+        self.0.iter().cloned().chain([(key.into(), value.into())]).collect()
+    }
+
+    /// Those tags whose key satisfies `keep`.
+    #[must_use]
+    pub fn filtered(&self, mut keep: impl FnMut(&str) -> bool) -> Self {
+        if self.0.iter().all(|(key, _)| keep(key)) {
+            return self.clone();
+        }
+        self.0.iter().filter(|(key, _)| keep(key)).cloned().collect()
+    }
+}
+
+impl Default for Tags {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Of two tags with one key, the later wins.
+impl<K: Into<Arc<str>>, V: Into<Arc<str>>> FromIterator<(K, V)> for Tags {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        let sorted: BTreeMap<Arc<str>, Arc<str>> =
+            pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        Self(sorted.into_iter().collect())
+    }
+}
+
+impl<K: Into<Arc<str>>, V: Into<Arc<str>>, const N: usize> From<[(K, V); N]> for Tags {
+    fn from(pairs: [(K, V); N]) -> Self {
+        pairs.into_iter().collect()
+    }
+}
+
+/// `{host:a, type:idle}`, by key.
+impl fmt::Display for Tags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (n, (key, value)) in self.iter().enumerate() {
+            let comma = if n == 0 { "" } else { ", " };
+            write!(f, "{comma}{key}:{value}")?;
+        }
+        f.write_str("}")
+    }
+}
+
+impl fmt::Debug for Tags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_later_of_two_equal_keys_wins() {
+        assert_eq!(Tags::from([("k", "1"), ("k", "2")]).get("k"), Some("2"));
+    }
+
+    #[test]
+    fn merging_keeps_own_values_and_adds_the_others() {
+        let merged = Tags::from([("b", "own")]).merged_over(&Tags::from([("a", "x"), ("b", "y")]));
+        assert_eq!(merged.to_string(), "{a:x, b:own}");
+    }
+
+    #[test]
+    fn a_missing_key_is_none_and_an_empty_value_is_not() {
+        let tags = Tags::from([("k", "")]);
+        assert_eq!((tags.get("k"), tags.get("l")), (Some(""), None));
+    }
+
+    #[test]
+    fn equal_tags_in_any_order_are_equal() {
+        assert_eq!(Tags::from([("a", "1"), ("b", "2")]), Tags::from([("b", "2"), ("a", "1")]));
+    }
+}

@@ -1,0 +1,7 @@
+//! Names and bodies against the fixtures that Rust and Python share, and against laws.
+
+mod fixtures;
+mod laws;
+mod names;
+mod put;
+mod query;
