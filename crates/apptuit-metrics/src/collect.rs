@@ -1,0 +1,127 @@
+//! A registry as points: what a reporter sends.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use apptuit_model::{DataPoint, NameError, TimeSeriesName, Timestamp, decode_metric};
+
+use crate::{Metric, Registry};
+
+/// The points of a registry, and what could not become one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Collected {
+    /// One point a field, in the order of [`Registry::dump`].
+    pub points: Vec<DataPoint>,
+    /// Instruments that were left out.
+    pub skipped: Vec<Skipped>,
+    /// Fields left out because they are infinite or not a number, such as a gauge never set.
+    pub non_finite: u64,
+}
+
+/// An instrument that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Its name, as it was registered.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// All of a registry as points of one instant.
+///
+/// A point is named `prefix`, name of the instrument, `.`, field, in free text: sanitising is left
+/// to the sender. A name without tags that has a `{` is taken for a metric with
+/// [encoded tags](apptuit_model::encode_metric); one that cannot be decoded is skipped.
+///
+/// Where instruments of several kinds have one name and report one field, one point is sent, with
+/// the value of the last of counter, histogram, meter, timer, gauge.
+///
+/// ```
+/// use apptuit_metrics::{Registry, collect::collect};
+/// use apptuit_model::{DataPoint, Timestamp};
+///
+/// let registry = Registry::new();
+/// registry.counter(r#"orders{"city": "blr"}"#).inc();
+/// let noon = Timestamp::from_secs(43_200);
+/// let collected = collect(&registry, "shop.", noon);
+/// assert_eq!(
+///     collected.points,
+///     [DataPoint::new(("shop.orders.count", [("city", "blr")]), noon, 1.0)],
+/// );
+/// ```
+pub fn collect(registry: &Registry, prefix: &str, timestamp: Timestamp) -> Collected {
+    let mut collected = Collected::default();
+    let mut merged = Merged::default();
+    for metric in registry.dump() {
+        match readable(&metric) {
+            Ok(name) => merged.add(name.into_owned(), metric.fields),
+            Err(reason) => {
+                collected.skipped.push(Skipped { name: plain_text(&metric.name), reason });
+            }
+        }
+    }
+    for (name, fields) in merged.series {
+        for (field, value) in fields {
+            if value.is_finite() {
+                let metric = format!("{prefix}{}.{field}", name.metric());
+                let name = TimeSeriesName::new(metric, name.tags().clone());
+                collected.points.push(DataPoint::new(name, timestamp, value));
+            } else {
+                collected.non_finite += 1;
+            }
+        }
+    }
+    collected
+}
+
+type Fields = Vec<(&'static str, f64)>;
+
+/// Fields by name, both in the order of their first appearance.
+#[derive(Default)]
+struct Merged {
+    series: Vec<(TimeSeriesName, Fields)>,
+    places: HashMap<TimeSeriesName, usize>,
+}
+
+impl Merged {
+    fn add(&mut self, name: TimeSeriesName, fields: Fields) {
+        match self.places.entry(name) {
+            Entry::Vacant(vacant) => {
+                self.series.push((vacant.key().clone(), fields));
+                vacant.insert(self.series.len() - 1);
+            }
+            Entry::Occupied(occupied) => {
+                let (_, have) = &mut self.series[*occupied.get()];
+                for (field, value) in fields {
+                    match have.iter_mut().find(|(name, _)| *name == field) {
+                        Some((_, earlier)) => *earlier = value,
+                        None => have.push((field, value)),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The decoded name of an instrument that could be read, or what is wrong with it.
+fn readable(metric: &Metric) -> Result<Cow<'_, TimeSeriesName>, String> {
+    if let Some(failure) = &metric.failure {
+        return Err(failure.clone());
+    }
+    decoded(&metric.name).map_err(|error| error.to_string())
+}
+
+fn decoded(name: &TimeSeriesName) -> Result<Cow<'_, TimeSeriesName>, NameError> {
+    let text = name.metric();
+    let is_plain = !text.is_empty() && !text.contains('{') && text.trim().len() == text.len();
+    if name.tags().is_empty() && !is_plain {
+        return decode_metric(text).map(Cow::Owned);
+    }
+    Ok(Cow::Borrowed(name))
+}
+
+/// The name as its user wrote it.
+fn plain_text(name: &TimeSeriesName) -> String {
+    if name.tags().is_empty() { name.metric().to_owned() } else { name.to_string() }
+}

@@ -1,0 +1,43 @@
+//! Instruments, and the registry that holds them.
+//!
+//! | instrument | the question it answers | recorded with |
+//! | --- | --- | --- |
+//! | [`Counter`] | how many? | [`inc`](Counter::inc), [`dec`](Counter::dec) |
+//! | [`Gauge`] | how much right now? | [`set`](Gauge::set), or a function that is asked |
+//! | [`Meter`] | how often? | [`mark`](Meter::mark) |
+//! | [`Histogram`] | how are values spread? | [`record`](Histogram::record) |
+//! | [`Timer`] | how long, and how often? | [`time`](Timer::time), [`start`](Timer::start) |
+//!
+//! Ask a [`Registry`] for an instrument by name, keep the handle, and use it from any thread:
+//! handles are cheap to clone and share what they count. Neither registering nor recording fails
+//! or panics. [`collect`](collect::collect) turns all of a registry into points to be sent.
+//!
+//! ```
+//! use apptuit_metrics::{Registry, collect::collect};
+//! use apptuit_model::Timestamp;
+//!
+//! let registry = Registry::new();
+//! registry.counter("orders.accepted").inc();
+//! registry.gauge_fn("queue.depth", || 7.0);
+//!
+//! let collected = collect(&registry, "shop.", Timestamp::now());
+//! let metrics: Vec<&str> = collected.points.iter().map(|point| point.metric()).collect();
+//! assert_eq!(metrics, ["shop.orders.accepted.count", "shop.queue.depth.value"]);
+//! ```
+
+mod clock;
+pub mod collect;
+mod fields;
+mod instruments;
+mod moving_average;
+mod registry;
+mod reservoir;
+mod snapshot;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use fields::{Kind, Metric};
+pub use instruments::{Counter, Gauge, Histogram, Meter, Running, Timer};
+pub use moving_average::Ewma;
+pub use registry::Registry;
+pub use reservoir::{ExponentiallyDecaying, Reservoir};
+pub use snapshot::Snapshot;
