@@ -1,0 +1,50 @@
+//! Query text in, series out, from any source of series.
+//!
+//! A query is statements, run from top to bottom over one range of time. A value is a frame (a set
+//! of series) or a number; methods turn frames into frames, strictly from left to right:
+//!
+//! ```text
+//! idle = fetch('node.cpu').tag_filter('type==idle').downsample('1m', 'avg');
+//! used = 100;
+//! used = used.sub(idle);        # a number with a frame: every value of every series
+//! output(used)                  # without it, the last statement is the output
+//! ```
+//!
+//! | word | what it does |
+//! | --- | --- |
+//! | `fetch('metric')` | all series of a metric in the range |
+//! | `fetch('metric', rate='counter')` | their changes per second; also `'true'` (may fall), `'delta'` (not per second); `dropcounterresets='true'` leaves out falls |
+//! | `fetch('metric', align='15s')` | instants moved down to a grid, where a later value replaces an earlier one |
+//! | `.tag_filter('key==value')` | keeps series by a tag; also `=`, `!=`, `=~`, `!~` |
+//! | `.downsample('1m', 'avg')` | one value a bucket of time; also `sum min max count first last`, `stddev dev stdvar` (of the whole population), `median p50 p75 p90 p95 p99 p999` |
+//! | `.sum(by='host')` | one series a group, also `avg min max count stddev stdvar`; `without=` groups by the rest |
+//! | `.series_max()` | one value a series, at the start of the range; also `series_` with `sum min avg count first last` |
+//! | `.top5()` | the five largest values of each instant |
+//! | `.add(x)` `.sub(x)` `.mult(x)` `.div(x)` | arithmetic with numbers, or with frames whose tags match; `on=`, `ignore=` |
+//!
+//! A change stands at the later of its two points. For the first point in the range the earlier one
+//! is the latest before the range, at most an hour back.
+//! A result that is not finite, as of `0/0`, is a missing point.
+//!
+//! [`parse`] makes a [`Query`], [`Engine::run`] evaluates it against a [`SeriesSource`]. Nothing
+//! here reads a clock, a file or a socket.
+
+#![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing)]
+
+mod engine;
+mod error;
+mod frame;
+mod functions;
+mod limits;
+mod operators;
+mod plan;
+mod source;
+mod suggest;
+mod syntax;
+
+pub use engine::{Answer, Engine, Output, OutputSeries, check};
+pub use error::{QueryError, QueryErrorKind};
+pub use limits::Limits;
+pub use source::{SeriesSource, SourceError};
+pub use syntax::{Query, Span, parse};

@@ -1,0 +1,9 @@
+//! The language through its public face: scripts, syntax, laws, and the recorded queries.
+
+mod corpus;
+mod laws;
+mod limits;
+mod reference;
+mod scripts;
+mod source;
+mod syntax;

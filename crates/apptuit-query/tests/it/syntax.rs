@@ -1,0 +1,167 @@
+//! What is a query, what is not, and how the error says so.
+
+use apptuit_query::{QueryErrorKind, check, parse};
+
+fn canonical(text: &str) -> String {
+    parse(text).expect("the text is a query").to_string()
+}
+
+/// The line, the column and the message of the error that `text` has.
+fn error(text: &str) -> (usize, usize, String) {
+    let error = parse(text).expect_err("the text is no query");
+    assert_eq!(error.error_type(), "ERROR_PARSING_QUERY", "{error}");
+    (error.line(), error.column(), error.message())
+}
+
+#[test]
+fn layout_does_not_matter() {
+    let plain = "A = fetch('m').sum(by='k');\nB = A.add(1);\noutput(A, B);\n";
+    assert_eq!(canonical("A=fetch('m').sum(by='k');B=A.add(1);output(A,B)"), plain);
+    assert_eq!(
+        canonical("\n ;; A=fetch(\"m\")\t.sum( by = 'k', )\r\n  B=A.add(1)\n\noutput(A,B,)"),
+        plain
+    );
+    assert_eq!(
+        canonical(
+            "A=fetch(\n  'm' # the metric\n)\n  .sum(by='k')".replace(")\n  .", ").").as_str()
+        ),
+        "A = fetch('m').sum(by='k');\n"
+    );
+}
+
+#[test]
+fn both_quotes_and_the_escapes_are_read() {
+    assert_eq!(
+        canonical(r#"fetch("it's").tag_filter('k=~[4-5]\d\d')"#),
+        "fetch('it\\'s').tag_filter('k=~[4-5]\\\\d\\\\d');\n"
+    );
+    assert_eq!(
+        canonical(r#"fetch('a\\b\'\"\n\t\r\q')"#),
+        canonical("fetch(\"a\\\\b'\\\"\\n\\t\\r\\\\q\")")
+    );
+    assert_eq!(canonical("fetch('größe.温度 🌡')"), "fetch('größe.温度 🌡');\n");
+}
+
+#[test]
+fn numbers_are_read_in_every_form() {
+    for (text, printed) in [
+        ("A=-1", "A = -1;\n"),
+        ("A=+1.50", "A = 1.5;\n"),
+        ("A=1.", "A = 1;\n"),
+        ("A=1e3", "A = 1000;\n"),
+        ("A=2.5E-3", "A = 0.0025;\n"),
+        ("A=100.sub(1)", "A = 100.0.sub(1);\n"),
+        ("A=(-1).mult(x)", "A = (-1).mult(x);\n"),
+    ] {
+        assert_eq!(canonical(text), printed, "{text}");
+    }
+    assert_eq!(error("A=1e999"), (1, 2, "number `1e999` is too large".to_owned()));
+    assert_eq!(error("fetch('m').downsample(1m, 'avg')").1, 22);
+}
+
+#[test]
+fn an_empty_query_is_an_error() {
+    for text in ["", "  \n ; \n", "# only a comment"] {
+        assert!(error(text).2.starts_with("empty query"), "{text:?}");
+    }
+}
+
+#[test]
+fn template_variables_are_refused_by_name() {
+    for (text, column, name) in [
+        ("fetch('m').downsample('[[__interval]]','avg')", 23, "[[__interval]]"),
+        ("fetch('m').downsample('$__interval','avg')", 23, "$__interval"),
+        ("fetch('m')$global_tag_filter.sum()", 10, "$global_tag_filter"),
+        ("fetch('m').tag_filter(\"cluster==${cluster}\")", 32, "${cluster}"),
+    ] {
+        let (line, at, message) = error(text);
+        assert_eq!((line, at), (1, column), "{text}");
+        assert!(
+            message.starts_with(&format!("template variable `{name}` is not expanded")),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn a_dollar_or_a_bracket_of_a_regular_expression_is_no_variable() {
+    for filter in ["k=~(a|b)$", "k=~a$|b", "k=~[[:digit:]]+", r"k=~\$x", r"k=~\\$x", "k=~.*[^]]"] {
+        assert!(parse(&format!("fetch('m').tag_filter('{filter}')")).is_ok(), "{filter}");
+    }
+}
+
+#[test]
+fn text_escaped_for_json_is_recognised() {
+    let (_, column, message) = error(r#"fetch(\"m\")"#);
+    assert_eq!(column, 6);
+    assert!(message.contains("JSON-escaped"), "{message}");
+}
+
+#[test]
+fn operators_are_refused_with_the_method_to_write() {
+    assert!(error("A=fetch('a'); A / 2").2.ends_with("write `.div(…)`"));
+    assert!(error("A + A").2.ends_with("write `.add(…)`"));
+    assert!(error("A -1").2.contains(".sub"));
+}
+
+#[test]
+fn errors_stand_where_the_text_is_wrong() {
+    for (text, place, message) in [
+        ("A=fetch('m';", (1, 11), "expected `,` or `)`, found `;`"),
+        ("A=fetch('m", (1, 8), "string is not closed by `'`"),
+        (
+            "A=fetch('m')\nB=fetch('n').count",
+            (2, 13),
+            "method `count` must be called, write `count()`",
+        ),
+        (
+            "A=fetch('m')\nB=",
+            (2, 2),
+            "expected a fetch, a variable, a number or `(`, found the end of the query",
+        ),
+        ("A=fetch('m') B", (1, 13), "expected `;` or the end of the line, found `B`"),
+        ("fetch=1", (1, 0), "`fetch` cannot be the name of a variable"),
+        ("A=output(B)", (1, 2), "`output` is a statement and has no value"),
+        ("A=(1", (1, 4), "expected `)`, found the end of the query"),
+        ("'text'", (1, 0), "expected a fetch, a variable, a number or `(`, found a string"),
+        ("fetch('é'); ü=1", (1, 13), "unexpected character `ü`"),
+        ("fetch('m').5()", (1, 11), "expected the name of a method, found number `5.0`"),
+    ] {
+        let (line, column, found) = error(text);
+        assert_eq!(((line, column), found.as_str()), (place, message), "{text}");
+    }
+}
+
+#[test]
+fn hostile_nesting_is_refused_and_long_chains_are_not() {
+    for (open, close) in [("(", ")"), ("A.add(", ")"), ("fetch(", "")] {
+        let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+        let error = parse(&deep).expect_err("too deep");
+        assert_eq!(error.kind(), QueryErrorKind::LimitExceeded, "{open}");
+    }
+    let chain = format!("fetch('m'){}", ".add(1)".repeat(900));
+    assert!(check(&chain).is_ok());
+    let longer = format!("fetch('m'){}", ".add(1)".repeat(1100));
+    assert_eq!(parse(&longer).map_err(|error| error.kind()), Err(QueryErrorKind::LimitExceeded));
+}
+
+#[test]
+fn text_statements_and_filters_are_bounded() {
+    let long = format!("fetch('{}')", "m".repeat(2 << 20));
+    let many = "A=1;".repeat(1001);
+    let filters = format!("fetch('m'){}", ".tag_filter('k=~.')".repeat(201));
+    for text in [long, many, filters] {
+        let error = check(&text).expect_err("too large");
+        assert_eq!(error.error_type(), "ERROR_LIMIT_EXCEEDED");
+    }
+}
+
+#[test]
+fn the_error_of_one_line_in_many_names_it() {
+    let error = check("A = fetch('m');\nB = A.smu();\noutput(B)").expect_err("no such method");
+    assert_eq!((error.line(), error.column(), error.hint()), (2, 6, Some("did you mean `sum`?")));
+    let drawn = "query error: unknown function `smu`\n  \
+                 line 2: B = A.smu();\n                \
+                 ^^^ did you mean `sum`?";
+    assert_eq!(error.to_string(), drawn);
+}
