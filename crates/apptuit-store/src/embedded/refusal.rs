@@ -1,0 +1,78 @@
+//! What the operating system has against a file, where SQLite does not say.
+
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::fd::IntoRawFd as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::ErrorCode;
+
+/// What SQLite reported, in words that help.
+pub(super) fn cause(file: &Path, error: rusqlite::Error) -> Arc<dyn Error + Send + Sync> {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen) => match of_the_system(file) {
+            Some(reason) => Arc::new(reason),
+            None => Arc::new(error),
+        },
+        // A full disk is one code of SQLite, a quota that is used up is this one.
+        Some(ErrorCode::SystemIoFailure) => {
+            Arc::from(Box::from(format!("{error}; is the disk full, or failing?")))
+        }
+        _ => Arc::new(error),
+    }
+}
+
+/// Does again what SQLite could not, to hear why.
+fn of_the_system(file: &Path) -> Option<io::Error> {
+    if file.is_dir() {
+        return Some(ErrorKind::IsADirectory.into());
+    }
+    let refused = |path: &Path| match File::create_new(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Some(error),
+        _ => None,
+    };
+    // Were it closed again, the lock of another store of this process on it would end.
+    let opened = |path: &Path| File::open(path).map(File::into_raw_fd).err();
+    refused(file).or_else(|| opened(file)).or_else(|| refused(&write_ahead_file(file)))
+}
+
+fn write_ahead_file(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    fn told(file: &Path, code: i32) -> String {
+        cause(file, rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)).to_string()
+    }
+
+    #[test]
+    fn a_disk_that_cannot_be_written_may_be_full() {
+        for code in [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_SHMSIZE] {
+            let told = told(Path::new("points.sqlite"), code);
+            assert!(told.ends_with("; is the disk full, or failing?"), "{told}");
+        }
+        assert!(told(Path::new("points.sqlite"), ffi::SQLITE_FULL).contains("full"));
+    }
+
+    #[test]
+    fn what_cannot_be_opened_has_the_reason_of_the_system() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let told = |name: &str| told(&folder.path().join(name), ffi::SQLITE_CANTOPEN);
+        assert!(told("none/points.sqlite").starts_with("No such file or directory"));
+        assert_eq!(told(""), "is a directory");
+        std::fs::write(folder.path().join("file"), "").expect("a file");
+        assert!(told("file/points.sqlite").starts_with("Not a directory"));
+        // A name of 255 bytes is the longest: the write-ahead file has none.
+        let long = "n".repeat(252);
+        assert!(told(&long).starts_with("File name too long"), "{}", told(&long));
+    }
+}

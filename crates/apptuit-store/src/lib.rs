@@ -1,0 +1,91 @@
+//! Points on disk that survive a crash.
+//!
+//! What an [`EmbeddedStore`] promises:
+//!
+//! * [`append`](Store::append) returns once its points are on disk. It keeps all of them or none.
+//! * What was acknowledged is there after a crash of the process or a loss of power.
+//! * Values come back bit by bit. For one series and timestamp the last write wins.
+//! * A reader sees what was acknowledged before it asked, and never what a crash could take back.
+//! * A damaged row is found and named when the file is opened, never passed on as data.
+//! * After a write has failed, the store refuses others until it is opened again: what the disk
+//!   then holds is known only by reading it.
+//!
+//! ```
+//! use apptuit_model::{DataPoint, Selector, TimeRange, Timestamp};
+//! use apptuit_store::{EmbeddedStore, ReadLimits, Store, StoreOptions};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let store = EmbeddedStore::open(&folder.path().join("points.sqlite"), StoreOptions::default())?;
+//! store.append(&[DataPoint::new("room.celsius", Timestamp::from_secs(60), 21.5)])?;
+//!
+//! let selector = Selector::metric("room.celsius");
+//! let found = store.select(&selector, TimeRange::ALL, &ReadLimits::UNLIMITED)?;
+//! assert_eq!(found.expect("a point was kept")[0].values(), [21.5]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+// The file is little-endian, and its bytes are not to be trusted.
+#![deny(clippy::indexing_slicing, clippy::big_endian_bytes, clippy::host_endian_bytes)]
+
+use std::fmt::Debug;
+
+use apptuit_model::{DataPoint, Selector, TimeRange, TimeSeries};
+
+mod embedded;
+mod error;
+mod options;
+mod select;
+
+pub use embedded::EmbeddedStore;
+pub use error::StoreError;
+pub use options::StoreOptions;
+pub use select::{Cancelled, ReadLimits, StoreStats, Suggest};
+
+/// Somewhere points are kept. It is shared by threads as it is.
+pub trait Store: Send + Sync + Debug {
+    /// Keeps all points, or none, and returns once they are durable.
+    ///
+    /// A later value for the same series and timestamp replaces the earlier one; in one call the
+    /// later in `points` is the later.
+    ///
+    /// # Errors
+    ///
+    /// The points could not be written, or the store takes no more: it is poisoned or closed. After
+    /// [`StoreError::Io`] it is unknown until the store is opened again whether they are kept.
+    fn append(&self, points: &[DataPoint]) -> Result<(), StoreError>;
+
+    /// The series `selector` means, each with its points in `range`, strictly increasing in time.
+    ///
+    /// Series come in the order of their first appearance; those without points in `range` are left
+    /// out. `None` if no series of the metric was ever kept.
+    ///
+    /// # Errors
+    ///
+    /// There is more to read than `limits` allow, or they say that the reader has gone.
+    fn select(
+        &self,
+        selector: &Selector,
+        range: TimeRange,
+        limits: &ReadLimits,
+    ) -> Result<Option<Vec<TimeSeries>>, StoreError>;
+
+    /// At most `max` of the texts that begin with `prefix`, sorted by their bytes.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn suggest(&self, what: Suggest, prefix: &str, max: usize) -> Result<Vec<String>, StoreError>;
+
+    /// How much is kept, and how it came.
+    fn stats(&self) -> StoreStats;
+
+    /// Ends writing: what was appended so far is written, and the file is let go.
+    ///
+    /// Points can still be read. A second call does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The file could not be tidied up. Acknowledged points are safe nevertheless.
+    fn close(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,36 @@
+//! The embedded store through its public face.
+
+mod concurrency;
+mod damage;
+mod kill;
+mod model;
+mod poison;
+mod reopen;
+
+use std::path::Path;
+
+use apptuit_model::{DataPoint, Selector, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
+use apptuit_store::{EmbeddedStore, ReadLimits, Store, StoreError, StoreOptions};
+
+fn open(file: &Path) -> EmbeddedStore {
+    try_open(file).expect("the file can be opened")
+}
+
+fn try_open(file: &Path) -> Result<EmbeddedStore, StoreError> {
+    EmbeddedStore::open(file, StoreOptions::default())
+}
+
+/// `metric{host:HOST}` at a time in milliseconds.
+fn point(metric: &str, host: &str, millis: i64, value: f64) -> DataPoint {
+    let name = TimeSeriesName::from((metric, [("host", host)]));
+    DataPoint::new(name, Timestamp::from_millis(millis), value)
+}
+
+/// All points of a metric, by name; empty if it was never kept.
+fn all(store: &dyn Store, metric: &str) -> Vec<TimeSeries> {
+    let selector = Selector::metric(metric);
+    let found = store.select(&selector, TimeRange::ALL, &ReadLimits::UNLIMITED);
+    let mut found = found.expect("reading needs no disk").unwrap_or_default();
+    found.sort_by(|a, b| a.name().cmp(b.name()));
+    found
+}
