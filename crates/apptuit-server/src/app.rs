@@ -1,0 +1,77 @@
+//! What all requests share, and which path leads where.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use apptuit_metrics::Clock;
+use apptuit_model::wire::{PUT_PATH, QUERY_PATH, SUGGEST_PATH};
+use axum::Router;
+use axum::http::{HeaderMap, Method, Uri};
+use axum::routing::{get, post};
+
+use crate::admission::Admission;
+use crate::body::BodyLimits;
+use crate::config::ServerConfig;
+use crate::error::{ApiError, Kind};
+use crate::routes::{HEALTH_PATH, health, page, put, query, suggest};
+use crate::tenants::Tenants;
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) config: ServerConfig,
+    pub(crate) tenants: Tenants,
+    pub(crate) admission: Admission,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Set when the time that requests have to finish is over.
+    ending: AtomicBool,
+}
+
+impl App {
+    pub(crate) fn new(config: ServerConfig, tenants: Tenants, clock: Arc<dyn Clock>) -> Self {
+        let admission = Admission::new(&config);
+        Self { config, tenants, admission, clock, ending: AtomicBool::new(false) }
+    }
+
+    /// The limits of a body that may have `max_bytes`.
+    pub(crate) fn body_limits(&self, max_bytes: usize) -> BodyLimits {
+        let ServerConfig { body_idle_timeout: idle, body_timeout: total, .. } = self.config;
+        BodyLimits { max_bytes, idle, total }
+    }
+
+    /// Makes the queries that still run end.
+    pub(crate) fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Relaxed)
+    }
+}
+
+/// Which path leads where.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let api = Router::new()
+        .route(PUT_PATH, post(put))
+        .route(QUERY_PATH, get(query).post(query))
+        .route(SUGGEST_PATH, get(suggest))
+        .route(HEALTH_PATH, get(health));
+    let page = |router: Router<_>, file: &'static page::File| {
+        router.route(file.path, get(move |headers: HeaderMap| async move { file.serve(&headers) }))
+    };
+    page::FILES
+        .iter()
+        .fold(api, page)
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(app)
+}
+
+async fn not_found(uri: Uri) -> ApiError {
+    ApiError::new(Kind::NotFound, format!("there is nothing at `{}`", uri.path()))
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
+    let message = format!("`{}` does not take the method `{method}`", uri.path());
+    ApiError::new(Kind::MethodNotAllowed, message)
+}

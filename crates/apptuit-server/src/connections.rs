@@ -1,0 +1,154 @@
+//! Connections: accepted, served, and let finish at the end.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::ServerConfig;
+
+/// Pause after a connection could not be accepted, as when there are no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long, and how far, what a caller still sends is read after the answer.
+const LINGER: Duration = Duration::from_secs(3);
+const LINGER_BYTES: usize = 64 << 20;
+
+/// Everything a connection needs.
+#[derive(Clone)]
+struct Host {
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    header_timeout: Duration,
+    stop: watch::Receiver<bool>,
+}
+
+/// Serves until `stop`, then lets what is under way finish, within the time it has for that.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<TlsAcceptor>,
+    config: &ServerConfig,
+    mut stop: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
+    let host = Host { router, tls, header_timeout: config.header_timeout, stop: stop.clone() };
+    let mut open = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = told(&mut stop) => break,
+            Some(_) = open.join_next() => {}
+            (stream, place) = accept(&listener, &places) => {
+                let host = host.clone();
+                open.spawn(async move {
+                    host.receive(stream).await;
+                    drop(place);
+                });
+            }
+        }
+    }
+    drop(listener);
+    let finished = async { while open.join_next().await.is_some() {} };
+    // Who has not finished by then is cut off.
+    let _ = timeout(config.stop_timeout, finished).await;
+    open.shutdown().await;
+}
+
+/// The next connection, once there is a place for it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, OwnedSemaphorePermit) {
+    let place = Arc::clone(places).acquire_owned().await.expect("it is never closed");
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, place),
+            Err(_) => sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+/// Waits until the server is told to stop, or nobody is left to tell it.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+impl Host {
+    async fn receive(mut self, stream: TcpStream) {
+        // Small answers should not wait for more to come.
+        let _ = stream.set_nodelay(true);
+        // Who has said nothing yet need not be waited for when the server stops.
+        let mut first = [0];
+        let spoke = tokio::select! {
+            spoke = timeout(self.header_timeout, stream.peek(&mut first)) => spoke,
+            () = told(&mut self.stop) => return,
+        };
+        if !matches!(spoke, Ok(Ok(1))) {
+            return;
+        }
+        match self.tls.take() {
+            None => self.converse(stream).await,
+            Some(tls) => {
+                if let Ok(Ok(stream)) = timeout(self.header_timeout, tls.accept(stream)).await {
+                    self.converse(stream).await;
+                }
+            }
+        }
+    }
+
+    /// Answers requests until one side ends the connection.
+    async fn converse(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let router = TowerToHyperService::new(self.router);
+        let service =
+            service_fn(move |request: hyper::Request<Incoming>| Box::pin(router.call(request)));
+        let mut connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.header_timeout)
+            .serve_connection(TokioIo::new(stream), service);
+        let stopped = {
+            let ended = poll_fn(|context| connection.poll_without_shutdown(context));
+            tokio::select! {
+                // A connection that breaks is the caller's affair.
+                _ = ended => false,
+                () = told(&mut self.stop) => true,
+            }
+        };
+        if stopped {
+            Pin::new(&mut connection).graceful_shutdown();
+            let _ = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+        }
+        let stream = connection.into_parts().io.into_inner();
+        let _ = timeout(LINGER, linger(stream)).await;
+    }
+}
+
+/// Closes a connection so that the caller can read the answer.
+///
+/// If a body is refused before its end, the caller may still be sending. A connection closed with
+/// unread data is reset, and the answer is lost with it; so the rest is read and thrown away.
+async fn linger(stream: impl AsyncRead + AsyncWrite) {
+    let mut stream = pin!(stream);
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut rest = vec![0; 16 * 1024];
+    let mut seen = 0;
+    while let Ok(read @ 1..) = stream.read(&mut rest).await {
+        seen += read;
+        if seen > LINGER_BYTES {
+            return;
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `GET /api/suggest`: names that begin with some letters, as `OpenTSDB` tells them.
+
+use std::sync::Arc;
+
+use apptuit_store::Suggest;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+
+use super::parameters::{Parameters, invalid};
+use super::{finished, json};
+use crate::app::App;
+use crate::error::ApiError;
+
+/// Names in an answer, if the caller does not say.
+const DEFAULT_NAMES: usize = 25;
+/// Names in an answer, whatever the caller says.
+const MAX_NAMES: usize = 10_000;
+
+/// Answers with an array of names, sorted.
+pub(crate) async fn suggest(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let tenant = app.tenants.of(request.headers())?;
+    let parameters = Parameters::of(request.uri().query().unwrap_or_default());
+    let what = what(&parameters)?;
+    let prefix = parameters.get("q")?.unwrap_or_default();
+    let max = max(&parameters)?;
+    let turn = app.admission.suggestion().await?;
+    let work = spawn_blocking(move || {
+        let names = tenant.store().suggest(what, &prefix, max);
+        drop(turn);
+        Ok(names?)
+    });
+    let names = finished(work.await)?;
+    Ok(json(Value::from(names).to_string().into_bytes()))
+}
+
+fn what(parameters: &Parameters<'_>) -> Result<Suggest, ApiError> {
+    match parameters.get("type")?.as_deref() {
+        Some("metrics") => Ok(Suggest::Metrics),
+        Some("tagk") => Ok(Suggest::TagKeys),
+        Some("tagv") => Ok(Suggest::TagValues),
+        Some(other) => Err(invalid(format!(
+            "parameter `type` is `{other}`: expected `metrics`, `tagk` or `tagv`"
+        ))),
+        None => Err(invalid("parameter `type` is missing: expected `metrics`, `tagk` or `tagv`")),
+    }
+}
+
+fn max(parameters: &Parameters<'_>) -> Result<usize, ApiError> {
+    match parameters.get("max")? {
+        None => Ok(DEFAULT_NAMES),
+        Some(text) => match text.parse::<usize>() {
+            Ok(max) => Ok(max.min(MAX_NAMES)),
+            Err(_) => Err(invalid(format!("parameter `max` is `{text}`: expected a whole number"))),
+        },
+    }
+}

@@ -1,0 +1,265 @@
+//! What a real store rarely does: failing, and taking too long.
+
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use apptuit_metrics::SystemClock;
+use apptuit_model::{DataPoint, Selector, TimeRange, TimeSeries, Timestamp};
+use apptuit_store::{ReadLimits, Store, StoreError, StoreStats, Suggest};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response};
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::app::{App, router};
+use crate::config::{OnTrouble, ServerConfig};
+use crate::tenants::Tenants;
+
+const POINT: &str = r#"{"metric":"m","timestamp":60,"value":1,"tags":{"host":"a"}}"#;
+
+/// A disk that is full.
+#[derive(Debug, Default)]
+struct FullDisk {
+    appends: AtomicUsize,
+}
+
+impl FullDisk {
+    fn error(doing: &'static str) -> StoreError {
+        let source = Arc::from(Box::from("no space left on device"));
+        StoreError::Io { doing, file: "/srv/secret-folder/default.sqlite".into(), source }
+    }
+}
+
+impl Store for FullDisk {
+    fn append(&self, _: &[DataPoint]) -> Result<(), StoreError> {
+        if self.appends.fetch_add(1, Ordering::Relaxed) == 0 {
+            return Err(Self::error("commit points to"));
+        }
+        let since = Timestamp::from_secs(60);
+        Err(StoreError::Poisoned { since, cause: "no space left on device".to_owned() })
+    }
+
+    fn select(
+        &self,
+        _: &Selector,
+        _: TimeRange,
+        _: &ReadLimits,
+    ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
+        Err(Self::error("read series from"))
+    }
+
+    fn suggest(&self, _: Suggest, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
+        Err(Self::error("read names from"))
+    }
+
+    fn stats(&self) -> StoreStats {
+        StoreStats::default()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Reads until it is cancelled.
+#[derive(Debug, Default)]
+struct Endless {
+    reading: AtomicBool,
+    cancelled: AtomicBool,
+}
+
+impl Store for Endless {
+    fn append(&self, _: &[DataPoint]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn select(
+        &self,
+        _: &Selector,
+        _: TimeRange,
+        limits: &ReadLimits,
+    ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
+        self.reading.store(true, Ordering::SeqCst);
+        let cancelled = limits.cancelled.as_ref().expect("a query can be cancelled");
+        for _ in 0..10_000 {
+            if cancelled() {
+                self.cancelled.store(true, Ordering::SeqCst);
+                return Err(StoreError::Cancelled);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("nobody cancelled the query");
+    }
+
+    fn suggest(&self, _: Suggest, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn stats(&self) -> StoreStats {
+        StoreStats::default()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn app(store: Arc<dyn Store>, config: ServerConfig) -> (Arc<App>, Router) {
+    let app = Arc::new(App::new(config, Tenants::with_store(store), Arc::new(SystemClock)));
+    (Arc::clone(&app), router(app))
+}
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(test)
+}
+
+async fn ask(router: &Router, method: &str, path: &str, body: &str) -> Response<Body> {
+    let request = Request::builder().method(method).uri(path).body(Body::from(body.to_owned()));
+    let service = TowerToHyperService::new(router.clone());
+    service.call(request.expect("a request")).await.expect("a router always answers")
+}
+
+/// Status, kind of error and message.
+async fn failure(response: Response<Body>) -> (u16, String, String) {
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body(), 1 << 20).await.expect("a body");
+    let body: Value = serde_json::from_slice(&body).expect("JSON");
+    let text = |name: &str| body["errors"][0][name].as_str().expect(name).to_owned();
+    (status, text("errorType"), text("message"))
+}
+
+#[test]
+fn a_write_that_fails_is_not_acknowledged_and_the_health_shows_it() {
+    run(async {
+        let (_, router) = app(Arc::new(FullDisk::default()), ServerConfig::default());
+        assert_eq!(ask(&router, "GET", "/health", "").await.status(), 200);
+
+        let first = failure(ask(&router, "POST", "/api/put?details", POINT).await).await;
+        assert_eq!((first.0, first.1.as_str()), (500, "ERROR_INTERNAL"));
+        assert_eq!(first.2, "cannot commit points to the data: no space left on device");
+        let second = failure(ask(&router, "POST", "/api/put", POINT).await).await;
+        assert_eq!(second.0, 500);
+        assert!(second.2.starts_with("writes are refused until the store is opened again"));
+        let health = ask(&router, "GET", "/health", "").await;
+        assert_eq!(health.status(), 503);
+        let health = to_bytes(health.into_body(), 1 << 20).await.expect("a body");
+        let health: Value = serde_json::from_slice(&health).expect("JSON");
+        assert_eq!(
+            health,
+            json!({
+                "status": "read only",
+                "reason": "a write has failed: free space if the disk is full, then restart the \
+                           server",
+            })
+        );
+    });
+}
+
+#[test]
+fn whoever_runs_the_server_is_told_once_that_a_tenant_is_read_only() {
+    run(async {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let on_trouble = {
+            let told = Arc::clone(&told);
+            OnTrouble::new(move |what| told.lock().expect("no panic").push(what.to_owned()))
+        };
+        let config = ServerConfig { on_trouble, ..ServerConfig::default() };
+        let (_, router) = app(Arc::new(FullDisk::default()), config);
+        for _ in 0..3 {
+            assert_eq!(ask(&router, "POST", "/api/put", POINT).await.status(), 500);
+        }
+        assert_eq!(
+            *told.lock().expect("no panic"),
+            ["data of tenant `default` is read-only now: cannot commit points to \
+              `/srv/secret-folder/default.sqlite`: no space left on device; free space if the disk \
+              is full, then restart the server"]
+        );
+    });
+}
+
+#[test]
+fn a_read_that_fails_is_an_error_of_the_server_and_names_no_path() {
+    run(async {
+        let (_, router) = app(Arc::new(FullDisk::default()), ServerConfig::default());
+        for path in ["/api/query?start=0&q=fetch('m')", "/api/suggest?type=metrics"] {
+            let (status, kind, message) = failure(ask(&router, "GET", path, "").await).await;
+            assert_eq!((status, kind.as_str()), (500, "ERROR_INTERNAL"), "{message}");
+            assert!(message.contains("no space left"), "{message}");
+            assert!(!message.contains("secret-folder"), "{message}");
+        }
+    });
+}
+
+#[test]
+fn a_query_that_takes_too_long_is_ended() {
+    run(async {
+        let store = Arc::new(Endless::default());
+        let query_timeout = Duration::from_millis(50);
+        let config = ServerConfig { query_timeout, ..ServerConfig::default() };
+        let (_, router) = app(Arc::clone(&store) as Arc<dyn Store>, config);
+        let answer = ask(&router, "GET", "/api/query?start=0&q=fetch('m')", "").await;
+        let (status, kind, message) = failure(answer).await;
+        assert_eq!((status, kind.as_str()), (504, "ERROR_QUERY_TIMEOUT"));
+        assert_eq!(message, "the query took more than 50ms: ask for less time or fewer series");
+        assert!(store.cancelled.load(Ordering::SeqCst));
+    });
+}
+
+#[test]
+fn who_finds_no_turn_comes_back_later_and_who_leaves_ends_the_query() {
+    run(async {
+        let store = Arc::new(Endless::default());
+        let config = ServerConfig {
+            max_concurrent_queries: 1,
+            max_wait: Duration::from_millis(20),
+            ..ServerConfig::default()
+        };
+        let (_, router) = app(Arc::clone(&store) as Arc<dyn Store>, config);
+        let path = "/api/query?start=0&q=fetch('m')";
+        let first = tokio::spawn({
+            let router = router.clone();
+            async move { ask(&router, "GET", path, "").await }
+        });
+        until(|| store.reading.load(Ordering::SeqCst)).await;
+
+        let second = ask(&router, "GET", path, "").await;
+        assert_eq!(second.headers()["retry-after"], "5");
+        let (status, kind, message) = failure(second).await;
+        assert_eq!((status, kind.as_str()), (503, "ERROR_OVERLOADED"));
+        assert_eq!(message, "too many queries wait for their turn");
+
+        first.abort();
+        until(|| store.cancelled.load(Ordering::SeqCst)).await;
+    });
+}
+
+#[test]
+fn the_end_of_the_server_ends_queries() {
+    run(async {
+        let store = Arc::new(Endless::default());
+        let (app, router) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
+        let asked = tokio::spawn(async move {
+            failure(ask(&router, "GET", "/api/query?start=0&q=fetch('m')", "").await).await
+        });
+        until(|| store.reading.load(Ordering::SeqCst)).await;
+        app.end();
+        let (status, _, message) = asked.await.expect("an answer");
+        assert_eq!((status, message.as_str()), (503, "the server is being stopped"));
+    });
+}
+
+async fn until(condition: impl Fn() -> bool) {
+    for _ in 0..5000 {
+        if condition() {
+            return;
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+    panic!("it did not happen within five seconds");
+}

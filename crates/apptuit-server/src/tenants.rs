@@ -1,0 +1,128 @@
+//! The tenants and their stores.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use apptuit_model::DataPoint;
+use apptuit_store::{EmbeddedStore, Store, StoreError, StoreOptions};
+use axum::http::HeaderMap;
+
+use crate::auth::TokenFile;
+use crate::config::{OnTrouble, ServerConfig};
+use crate::error::{ApiError, Kind};
+use crate::origin::{self, Hosts};
+use crate::server_error::ServerError;
+
+/// Everyone, where there are no tokens.
+const DEFAULT_TENANT: &str = "default";
+
+/// What ends it that a store is read-only.
+pub(crate) const WAY_OUT: &str = "free space if the disk is full, then restart the server";
+
+/// All tenants, each with a store of its own.
+#[derive(Debug)]
+pub(crate) struct Tenants {
+    tokens: Option<TokenFile>,
+    /// Names of the server that count where there are no tokens.
+    hosts: Hosts,
+    all: Vec<Arc<Tenant>>,
+}
+
+/// One tenant.
+#[derive(Debug)]
+pub(crate) struct Tenant {
+    name: String,
+    store: Arc<dyn Store>,
+    /// Set by a write that failed: the store takes no others until it is opened again.
+    read_only: AtomicBool,
+}
+
+impl Tenants {
+    /// Opens `<tenant>.sqlite` for each tenant.
+    pub(crate) fn open(config: &ServerConfig) -> Result<Self, ServerError> {
+        let (dir, tokens) = (config.data_dir.as_path(), config.tokens.clone());
+        fs::create_dir_all(dir)
+            .map_err(|source| ServerError::DataDir { dir: dir.to_owned(), source })?;
+        let open = |name: &str| {
+            let file = dir.join(format!("{name}.sqlite"));
+            match EmbeddedStore::open(&file, StoreOptions::default()) {
+                Ok(store) => Ok(Arc::new(Tenant::new(name, Arc::new(store)))),
+                Err(source) => Err(ServerError::Store { tenant: name.to_owned(), source }),
+            }
+        };
+        let all = match &tokens {
+            Some(tokens) => tokens.tenants().map(open).collect::<Result<_, _>>()?,
+            None => vec![open(DEFAULT_TENANT)?],
+        };
+        let hosts = if config.allow_anonymous { Hosts::Any } else { Hosts::ThisMachine };
+        Ok(Self { tokens, hosts, all })
+    }
+
+    /// The tenant who calls.
+    pub(crate) fn of(&self, headers: &HeaderMap) -> Result<Arc<Tenant>, ApiError> {
+        let name = if let Some(tokens) = &self.tokens {
+            tokens.tenant(headers)?
+        } else {
+            origin::check(headers, self.hosts)?;
+            DEFAULT_TENANT
+        };
+        let tenant = self.all.iter().find(|tenant| tenant.name == name);
+        tenant.cloned().ok_or_else(|| ApiError::new(Kind::Internal, "the tenant has no store"))
+    }
+
+    /// Whether every tenant can write.
+    pub(crate) fn can_write(&self) -> bool {
+        self.all.iter().all(|tenant| !tenant.read_only.load(Ordering::Relaxed))
+    }
+
+    /// Closes every store, and tells of the first that could not be.
+    pub(crate) fn close(&self) -> Result<(), ServerError> {
+        let mut outcome = Ok(());
+        for tenant in &self.all {
+            let closed = tenant.store.close();
+            let closed =
+                closed.map_err(|source| ServerError::Store { tenant: tenant.name.clone(), source });
+            outcome = outcome.and(closed);
+        }
+        outcome
+    }
+
+    #[cfg(test)]
+    pub(crate) fn with_store(store: Arc<dyn Store>) -> Self {
+        Self {
+            tokens: None,
+            hosts: Hosts::Any,
+            all: vec![Arc::new(Tenant::new(DEFAULT_TENANT, store))],
+        }
+    }
+}
+
+impl Tenant {
+    fn new(name: &str, store: Arc<dyn Store>) -> Self {
+        Self { name: name.to_owned(), store, read_only: AtomicBool::new(false) }
+    }
+
+    /// What the tenant keeps.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
+    /// Keeps points, and remembers it and tells of it if the store takes no more.
+    pub(crate) fn append(
+        &self,
+        points: &[DataPoint],
+        on_trouble: &OnTrouble,
+    ) -> Result<(), ApiError> {
+        let appended = self.store.append(points);
+        if let Err(error @ (StoreError::Io { .. } | StoreError::Poisoned { .. })) = &appended
+            && !self.read_only.swap(true, Ordering::Relaxed)
+        {
+            on_trouble.tell(&format!(
+                "data of tenant `{}` is read-only now: {error}; {WAY_OUT}",
+                self.name
+            ));
+        }
+        Ok(appended?)
+    }
+}

@@ -1,0 +1,11 @@
+//! The HTTP contract, over raw sockets.
+
+mod auth;
+mod hostile;
+mod page;
+mod put;
+mod query;
+mod stop;
+mod suggest;
+mod support;
+mod tls;
