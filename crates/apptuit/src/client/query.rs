@@ -1,0 +1,203 @@
+//! A query on its way out, and its answer on the way back.
+
+use std::fmt::Write as _;
+
+use apptuit_model::wire::{QUERY_PATH, QueryAnswer, QueryFailure, timestamp_text};
+use apptuit_model::{TimeRange, TimeSeries};
+
+use super::retry::with_retries;
+use super::said;
+use super::send::unpacked;
+use super::{Client, Interrupt, Method, Request, Response, status_error};
+use crate::result::{Output, QueryResult};
+use crate::{Error, ErrorKind, Result};
+
+/// Bytes of an encoded query that still travel in the URL; longer ones are posted.
+const MAX_URL_QUERY_BYTES: usize = 6 * 1024;
+
+/// Bytes of an answer that are unpacked.
+const MAX_ANSWER_BYTES: usize = 1 << 30;
+
+/// Failures of the request around the query: the line they name is none of its text.
+const PLACELESS: [&str; 2] = ["ERROR_INVALID_REQUEST", "ERROR_INVALID_BODY"];
+
+impl Client {
+    /// Asks for the series a query describes, in a range of time with both ends in it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Query`] if the query is wrong; [`Error::query_position`] says where. The other
+    /// kinds say that there is no answer.
+    pub fn query(&self, query: &str, range: TimeRange) -> Result<QueryResult> {
+        let mut request = self.query_request(query, range);
+        let (policy, timeout) = (self.0.retry, self.0.query_timeout);
+        with_retries(policy, timeout, &*self.0.clock, &Interrupt::new(), |left| {
+            request.timeout = left;
+            let response = self.0.transport.send(&request).map_err(|error| {
+                let message = format!("cannot query `{}`: {error}", self.0.endpoint);
+                Error::new(error.kind(), message).with_source(error)
+            })?;
+            understand(&response, range, &self.0.token)
+        })
+    }
+
+    fn query_request(&self, query: &str, range: TimeRange) -> Request {
+        let [start, end] = [range.start(), range.end()].map(timestamp_text);
+        let parameters = format!("start={start}&end={end}&q={}", percent_encoded(query));
+        let url = format!("{}{QUERY_PATH}", self.0.endpoint);
+        let mut headers = self.headers();
+        headers.push(("Accept-Encoding", "deflate, gzip".to_owned()));
+        let timeout = self.0.query_timeout;
+        if parameters.len() <= MAX_URL_QUERY_BYTES {
+            let url = format!("{url}?{parameters}");
+            return Request { method: Method::Get, url, headers, body: Vec::new(), timeout };
+        }
+        headers.push(("Content-Type", "application/x-www-form-urlencoded".to_owned()));
+        let body = parameters.into_bytes();
+        Request { method: Method::Post, url, headers, body, timeout }
+    }
+}
+
+fn understand(response: &Response, range: TimeRange, token: &str) -> Result<QueryResult> {
+    let body = unpacked(response, MAX_ANSWER_BYTES);
+    let failure = body.as_ref().ok().and_then(|body| QueryFailure::decode(body));
+    match (response.status(), failure) {
+        // A status below 400 does not make an error an answer.
+        (200..=299 | 400, Some(failure)) => {
+            Err(query_error(&failure).with_status(response.status()))
+        }
+        (200..=299, None) => {
+            let answer = QueryAnswer::decode(&body?).map_err(|error| {
+                Error::new(ErrorKind::Answer, error.to_string())
+                    .with_source(error)
+                    .with_status(response.status())
+            })?;
+            Ok(result_of(answer, range))
+        }
+        _ => {
+            let reason = body.ok().and_then(|body| said::reason_in(&body, token));
+            Err(status_error(response).with_reason(reason))
+        }
+    }
+}
+
+/// The server's message and the place it names, both counted from 1 as editors do.
+fn query_error(failure: &QueryFailure) -> Error {
+    let line = usize::try_from(failure.line).ok().filter(|line| *line > 0);
+    let line = line.filter(|_| !PLACELESS.contains(&&*failure.error_type));
+    let column = usize::try_from(failure.column).ok();
+    let place = match (line, column) {
+        (Some(line), Some(column)) => format!(", at line {line}, column {}", column + 1),
+        (Some(line), None) => format!(", at line {line}"),
+        (None, _) => String::new(),
+    };
+    let error = Error::new(ErrorKind::Query, format!("{}{place}", failure.message));
+    match line {
+        Some(line) => error.with_query_position(line, column),
+        None => error,
+    }
+}
+
+/// Servers may return points beside the range, and outputs without series.
+fn result_of(answer: QueryAnswer, range: TimeRange) -> QueryResult {
+    let outputs = answer.outputs.into_iter().filter(|output| !output.series.is_empty());
+    let outputs = outputs.map(|output| {
+        let series = output.series.into_iter().map(|one| within(one.series, range));
+        Output::new(output.id, series.collect())
+    });
+    QueryResult::new(range, outputs.collect())
+}
+
+fn within(series: TimeSeries, range: TimeRange) -> TimeSeries {
+    if series.timestamps().iter().all(|instant| range.contains(*instant)) {
+        return series;
+    }
+    let inside = series.iter().filter(|(instant, _)| range.contains(*instant));
+    TimeSeries::from_points(series.name(), inside)
+}
+
+/// All but ASCII letters, digits and `_ . - ~` as `%XX` of their UTF-8.
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len() * 2);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"_.-~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use apptuit_model::Timestamp;
+
+    use super::*;
+
+    fn client() -> Client {
+        Client::builder().token("t").endpoint("http://x").ignore_environment().build().unwrap()
+    }
+
+    fn range() -> TimeRange {
+        TimeRange::new(Timestamp::from_secs(100), Timestamp::from_millis(200_500))
+    }
+
+    #[test]
+    fn only_unreserved_characters_stay_as_they_are() {
+        assert_eq!(percent_encoded("aZ09_.-~"), "aZ09_.-~");
+        assert_eq!(percent_encoded("a /'\né+"), "a%20%2F%27%0A%C3%A9%2B");
+    }
+
+    #[test]
+    fn a_query_travels_in_the_url() {
+        let request = client().query_request("fetch('m')", range());
+        let url = "http://x/api/query?start=100&end=200.5&q=fetch%28%27m%27%29";
+        assert_eq!((request.method(), request.url()), (Method::Get, url));
+        assert_eq!(request.header("content-type"), None);
+    }
+
+    /// The server reads a number above 10^11 as milliseconds.
+    #[test]
+    fn instants_beyond_ten_to_the_eleventh_seconds_travel_in_milliseconds() {
+        let range = TimeRange::new(
+            Timestamp::from_secs(100_000_000_000),
+            Timestamp::from_millis(100_000_000_000_500),
+        );
+        let request = client().query_request("q", range);
+        let url = "http://x/api/query?start=100000000000&end=100000000000500&q=q";
+        assert_eq!(request.url(), url);
+        let all = client().query_request("q", TimeRange::ALL);
+        let url = "http://x/api/query?start=-9223372036854775808&end=9223372036854775807&q=q";
+        assert_eq!(all.url(), url);
+    }
+
+    #[test]
+    fn a_long_query_is_posted_as_a_form() {
+        let request = client().query_request(&"x".repeat(MAX_URL_QUERY_BYTES), range());
+        assert_eq!((request.method(), request.url()), (Method::Post, "http://x/api/query"));
+        assert!(request.body().starts_with(b"start=100&end=200.5&q=xxx"));
+        let form = Some("application/x-www-form-urlencoded");
+        assert_eq!(request.header("Content-Type"), form);
+    }
+
+    #[test]
+    fn a_failure_without_a_place_has_none() {
+        let failure = |error_type: &str, line, column| QueryFailure {
+            error_type: error_type.to_owned(),
+            message: "no".to_owned(),
+            line,
+            column,
+        };
+        let shown = |line, column| {
+            let error = query_error(&failure("ERROR_PARSING_QUERY", line, column));
+            (error.to_string(), error.query_position())
+        };
+        assert_eq!(shown(2, 17), ("no, at line 2, column 18".to_owned(), Some((2, Some(17)))));
+        assert_eq!(shown(5, -1), ("no, at line 5".to_owned(), Some((5, None))));
+        assert_eq!(shown(0, -1), ("no".to_owned(), None));
+        let around = query_error(&failure("ERROR_INVALID_REQUEST", 1, -1));
+        assert_eq!((around.to_string(), around.query_position()), ("no".to_owned(), None));
+    }
+}

@@ -1,0 +1,178 @@
+//! When a failed request is tried again.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use apptuit_metrics::Clock;
+
+use crate::{Error, Result};
+
+const BASE_PAUSE: Duration = Duration::from_secs(2);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// How often a request is repeated that failed for a passing reason.
+///
+/// Passing are a status of 500 and above, 408 and 429, a broken or refused connection, and an
+/// answer that does not come. A point or a query that is refused stays refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    retries: u32,
+    base_pause: Duration,
+}
+
+impl RetryPolicy {
+    /// One try.
+    pub const fn never() -> Self {
+        Self { retries: 0, base_pause: BASE_PAUSE }
+    }
+
+    /// Up to `retries` further tries, each after a longer pause on average.
+    ///
+    /// The pause before retry `n` is drawn evenly between zero and `2 s * 2^n`, at most 30 s, so
+    /// that clients that failed together do not return together. A server's `Retry-After` is a
+    /// lower bound of the pause.
+    pub const fn exponential(retries: u32) -> Self {
+        Self { retries, base_pause: BASE_PAUSE }
+    }
+
+    /// Another length than 2 s for the pauses to grow from.
+    #[must_use]
+    pub const fn base_pause(mut self, base_pause: Duration) -> Self {
+        self.base_pause = base_pause;
+        self
+    }
+
+    /// The longest pause before retry `n`, counted from 1.
+    fn longest_pause(&self, n: u32) -> Duration {
+        let factor = 1_u32.checked_shl(n).unwrap_or(u32::MAX);
+        self.base_pause.saturating_mul(factor).min(MAX_PAUSE)
+    }
+
+    /// The pause before retry `n` (from 1) after `error`; `None` to give up. `chance` is in 0..1.
+    fn pause(&self, n: u32, error: &Error, left: Duration, chance: f64) -> Option<Duration> {
+        if n > self.retries || !error.is_retryable() {
+            return None;
+        }
+        let drawn = self.longest_pause(n).mul_f64(chance);
+        let pause = error.retry_after().map_or(drawn, |asked| drawn.max(asked));
+        // A pause that leaves no time for a try would only delay the bad news.
+        (pause < left).then_some(pause)
+    }
+}
+
+/// [`never`](RetryPolicy::never): the caller decides.
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self::never()
+    }
+}
+
+/// Ends pauses between tries early. Clones share one state.
+///
+/// A reporter that stops does not wait out the pause its client is in.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt {
+    state: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Interrupt {
+    /// An interrupt that nobody has triggered.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends all pauses, now and from now on.
+    pub fn trigger(&self) {
+        *self.state.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.state.1.notify_all();
+    }
+
+    /// Waits for `pause`, or until triggered; says whether it was triggered.
+    pub fn wait(&self, pause: Duration) -> bool {
+        let guard = self.state.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.state.1.wait_timeout_while(guard, pause, |triggered| !*triggered);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// Tries until it succeeds, fails for good, or `timeout` is over. `try_once` is given the time
+/// that is left.
+pub(crate) fn with_retries<T>(
+    policy: RetryPolicy,
+    timeout: Duration,
+    clock: &dyn Clock,
+    interrupt: &Interrupt,
+    mut try_once: impl FnMut(Duration) -> Result<T>,
+) -> Result<T> {
+    let deadline = clock.now().saturating_add(timeout);
+    let (mut left, mut tries) = (timeout, 0);
+    loop {
+        tries += 1;
+        let error = match try_once(left) {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        left = deadline.saturating_sub(clock.now());
+        let Some(pause) = policy.pause(tries, &error, left, fastrand::f64()) else {
+            return Err(error);
+        };
+        if interrupt.wait(pause) {
+            return Err(error);
+        }
+        left = deadline.saturating_sub(clock.now());
+        if left.is_zero() {
+            return Err(error);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn pauses_double_up_to_half_a_minute() {
+        let policy = RetryPolicy::exponential(9);
+        let longest: Vec<_> = [1, 2, 3, 4, 5, 99].map(|n| policy.longest_pause(n).as_secs()).into();
+        assert_eq!(longest, [4, 8, 16, 30, 30, 30]);
+    }
+
+    #[test]
+    fn a_pause_is_drawn_from_zero_to_the_longest() {
+        let (policy, down) = (RetryPolicy::exponential(2), Error::new(ErrorKind::Server, "down"));
+        assert_eq!(policy.pause(1, &down, HOUR, 0.0), Some(Duration::ZERO));
+        assert_eq!(policy.pause(2, &down, HOUR, 0.5), Some(secs(4)));
+        assert_eq!(policy.pause(3, &down, HOUR, 0.5), None);
+    }
+
+    #[test]
+    fn the_server_may_ask_for_a_longer_pause() {
+        let down = Error::new(ErrorKind::Server, "down").with_retry_after(Some(secs(60)));
+        let policy = RetryPolicy::exponential(1);
+        assert_eq!(policy.pause(1, &down, HOUR, 0.9), Some(secs(60)));
+        assert_eq!(policy.pause(1, &down, secs(60), 0.9), None);
+    }
+
+    #[test]
+    fn what_is_refused_is_not_repeated() {
+        let refused = Error::new(ErrorKind::Rejected, "no");
+        assert_eq!(RetryPolicy::exponential(9).pause(1, &refused, HOUR, 0.0), None);
+    }
+
+    #[test]
+    fn a_triggered_interrupt_ends_a_pause_that_has_begun() {
+        let interrupt = Interrupt::new();
+        let other = interrupt.clone();
+        let waiting = std::thread::spawn(move || other.wait(HOUR));
+        interrupt.trigger();
+        assert!(waiting.join().unwrap());
+        assert!(!Interrupt::new().wait(Duration::ZERO));
+    }
+}

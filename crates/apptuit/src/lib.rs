@@ -1,0 +1,44 @@
+//! Send, report and query time series.
+//!
+//! Count with the instruments of a [`Registry`](metrics::Registry), let a [`Reporter`] send them
+//! every few seconds, and ask for them again with [`Client::query`]:
+//!
+//! ```no_run
+#![doc = include_str!("../examples/tour.rs")]
+//! ```
+//!
+//! # What goes where
+//!
+//! | to | use |
+//! | --- | --- |
+//! | send points or series by hand | [`Client::send`], [`Client::send_series`] |
+//! | send instruments regularly | [`Reporter`] |
+//! | query | [`Client::query`], which gives a [`QueryResult`] and [`Frame`]s |
+//! | know what to do after a failure | [`Error::kind`], [`Error::is_retryable`], [`Error::rejected`] |
+//! | test without a server | [`MockTransport`](client::MockTransport), a [`PointSink`](reporter::PointSink) of your own |
+//!
+//! Names are free text for the instruments. The client turns them into metric names when it sends,
+//! by its [`Sanitizer`]: under the default, `proc.cpu` is sent, and must be queried, as `proc_cpu`.
+//!
+//! All calls block; nothing here needs an async runtime.
+
+pub mod client;
+mod error;
+mod frame;
+pub mod reporter;
+mod result;
+
+pub use apptuit_metrics as metrics;
+pub use apptuit_model::{
+    DataPoint, Sanitizer, Tags, TimeRange, TimeSeries, TimeSeriesName, Timestamp,
+};
+pub use client::{Client, ClientBuilder, RetryPolicy};
+pub use error::{Error, ErrorKind, Rejection, Result};
+pub use frame::Frame;
+pub use reporter::Reporter;
+pub use result::{Output, OutputKey, QueryResult};
+
+/// The Rust code of the README is compiled with the examples of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

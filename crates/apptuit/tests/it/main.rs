@@ -1,0 +1,30 @@
+//! The client and the reporter through their public API.
+
+mod end_to_end;
+mod reporter;
+mod retry;
+mod send;
+mod tour;
+mod wire;
+
+use apptuit::client::MockTransport;
+use apptuit::{Client, ClientBuilder, DataPoint, Timestamp};
+
+/// A client that speaks to `server` and knows nothing of the environment.
+fn client_of(server: &MockTransport) -> ClientBuilder {
+    let builder = Client::builder().token("s3cret").endpoint("http://server.test");
+    builder.ignore_environment().transport(server.clone())
+}
+
+/// A point that is fine.
+fn point(metric: &str) -> DataPoint {
+    DataPoint::new((metric, [("host", "a")]), Timestamp::from_secs(60), 1.5)
+}
+
+/// The JSON of a put.
+fn json_of(request: &apptuit::client::Request) -> serde_json::Value {
+    use apptuit_model::wire::ContentEncoding;
+    let encoding = request.header("content-encoding").and_then(ContentEncoding::from_header);
+    let body = encoding.expect("a known encoding").unpack(request.body(), 1 << 20);
+    serde_json::from_slice(&body.expect("a whole body")).expect("JSON")
+}
