@@ -1,0 +1,131 @@
+//! Rust errors as the Python package's exceptions.
+
+use std::error::Error as _;
+
+use apptuit::{DataPoint, Error, ErrorKind, Rejection};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use crate::values;
+
+/// The exceptions, which are plain Python classes.
+mod classes {
+    pyo3::import_exception!(apptuit.exceptions, ApptuitException);
+    pyo3::import_exception!(apptuit.exceptions, ApptuitSendException);
+    pyo3::import_exception!(apptuit.exceptions, ApptuitTypeError);
+    pyo3::import_exception!(apptuit.exceptions, ApptuitValueError);
+    pyo3::import_exception!(apptuit.exceptions, RefusedReport);
+}
+
+/// A value that cannot be used.
+pub(crate) fn value_error(message: impl Into<String>) -> PyErr {
+    classes::ApptuitValueError::new_err(message.into())
+}
+
+/// A value of a type that cannot be used.
+pub(crate) fn type_error(message: impl Into<String>) -> PyErr {
+    classes::ApptuitTypeError::new_err(message.into())
+}
+
+/// Why points could not be sent; `sent` are those that a rejection's index counts.
+pub(crate) fn of_send(py: Python<'_>, error: &Error, sent: &[DataPoint]) -> PyErr {
+    match error.kind() {
+        ErrorKind::Configuration => value_error(text(error)),
+        // Refused here, before anything was sent.
+        ErrorKind::Rejected if error.status().is_none() => value_error(text(error)),
+        _ => unreachable_or(py, error, || {
+            refusal(py, error, sent).map(classes::ApptuitSendException::new_err)
+        }),
+    }
+}
+
+/// Why a query has no answer.
+pub(crate) fn of_query(py: Python<'_>, error: &Error) -> PyErr {
+    if error.kind() == ErrorKind::Configuration {
+        return value_error(text(error));
+    }
+    unreachable_or(py, error, || {
+        let status = error.status().map_or(String::new(), |status| format!("status {status}: "));
+        Ok(classes::ApptuitException::new_err(format!("{status}{}", text(error))))
+    })
+}
+
+/// Why a report failed, in the form the handler of errors wants: always with numbers of points.
+pub(crate) fn of_report(py: Python<'_>, error: &Error) -> PyErr {
+    let refused_here = error.kind() == ErrorKind::Rejected && error.status().is_none();
+    let made = refusal(py, error, &[]).map(|arguments| {
+        if refused_here {
+            classes::RefusedReport::new_err(arguments)
+        } else {
+            classes::ApptuitSendException::new_err(arguments)
+        }
+    });
+    made.unwrap_or_else(|raised| raised)
+}
+
+/// The exception of a broken connection or a late answer, or else what `otherwise` makes.
+fn unreachable_or(
+    py: Python<'_>,
+    error: &Error,
+    otherwise: impl FnOnce() -> PyResult<PyErr>,
+) -> PyErr {
+    let maker = match error.kind() {
+        ErrorKind::Unreachable | ErrorKind::Tls => intern!(py, "connection_error"),
+        ErrorKind::Timeout => intern!(py, "timeout_error"),
+        _ => return otherwise().unwrap_or_else(|raised| raised),
+    };
+    // Python decides: the class depends on what the program has imported.
+    let made = py
+        .import("apptuit.exceptions")
+        .and_then(|module| module.call_method1(maker, (text(error),)));
+    made.map_or_else(|raised| raised, PyErr::from_value)
+}
+
+/// What an `ApptuitSendException` is made of.
+type Refusal = (String, Option<u16>, u64, u64, Py<PyList>);
+
+fn refusal(py: Python<'_>, error: &Error, sent: &[DataPoint]) -> PyResult<Refusal> {
+    let errors = PyList::empty(py);
+    for rejection in error.rejected() {
+        errors.append(entry(py, rejection, sent)?)?;
+    }
+    Ok((text(error), error.status(), error.succeeded(), error.failed(), errors.unbind()))
+}
+
+/// `{"datapoint": {...}, "error": "..."}`, with as much of the point as is known.
+fn entry<'py>(
+    py: Python<'py>,
+    rejection: &Rejection,
+    sent: &[DataPoint],
+) -> PyResult<Bound<'py, PyDict>> {
+    let datapoint = PyDict::new(py);
+    datapoint.set_item("metric", rejection.name().metric())?;
+    if let Some(point) = rejection.index().and_then(|index| sent.get(index)) {
+        datapoint.set_item("timestamp", values::seconds(py, point.timestamp())?)?;
+        datapoint.set_item("value", point.value())?;
+    }
+    let tags = PyDict::new(py);
+    for (key, value) in rejection.name().tags().iter() {
+        tags.set_item(key, value)?;
+    }
+    datapoint.set_item("tags", tags)?;
+    let entry = PyDict::new(py);
+    entry.set_item("datapoint", datapoint)?;
+    entry.set_item("error", rejection.reason())?;
+    Ok(entry)
+}
+
+/// The message, and those of its causes.
+fn text(error: &Error) -> String {
+    let (mut text, mut source) = (error.to_string(), error.source());
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Some messages tell their cause already.
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,52 @@
+//! The native half of the Python package `apptuit`, private as `apptuit._native`.
+//!
+//! Arguments become the values of the crate `apptuit` under the interpreter's lock; encoding,
+//! sending, retrying, reporting and parsing happen without it.
+
+mod client;
+mod errors;
+mod exit;
+mod frame;
+mod instruments;
+mod names;
+mod pickle;
+mod points;
+mod registry;
+mod reporter;
+mod series;
+mod values;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::client::{Client, environment_tags};
+    #[pymodule_export]
+    use super::frame::frame;
+    #[pymodule_export]
+    use super::instruments::{
+        CallbackGauge, Counter, Gauge, Histogram, Meter, SimpleGauge, Snapshot, Timer, TimerContext,
+    };
+    #[pymodule_export]
+    use super::names::{TimeSeriesName, decode_metric, encode_metric, is_valid_name, sanitize};
+    #[pymodule_export]
+    use super::points::DataPoint;
+    #[pymodule_export]
+    use super::registry::MetricsRegistry;
+    #[pymodule_export]
+    use super::reporter::Reporter;
+    #[pymodule_export]
+    use super::series::TimeSeries;
+
+    use pyo3::exceptions::PyRuntimeError;
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        let endpoint = super::client::default_endpoint();
+        let endpoint = endpoint.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+        module.add("DEFAULT_ENDPOINT", endpoint)
+    }
+}

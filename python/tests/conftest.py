@@ -1,0 +1,180 @@
+"""Two servers on the loopback interface: one that answers as it is told, and the real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = ROOT / "fixtures"
+READY = re.compile(r"http://127\.0\.0\.1:\d+")
+
+
+@dataclass
+class Request:
+    """What a client sent."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    raw: bytes
+
+    @property
+    def points(self) -> list[dict[str, Any]]:
+        """The points of a put, unpacked by Python's own zlib and json."""
+        points: list[dict[str, Any]] = json.loads(zlib.decompress(self.raw), parse_constant=_no)
+        return points
+
+
+@dataclass
+class Answer:
+    """What the server says next."""
+
+    status: int = 204
+    body: bytes = b""
+    delay: float = 0.0
+
+
+class Recorder:
+    """Records requests; answers with `answers` in turn, then with success."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self.answers: deque[Answer] = deque()
+        recorder = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self._answer()
+
+            def do_POST(self) -> None:
+                self._answer()
+
+            def _answer(self) -> None:
+                raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                recorder.requests.append(Request(self.command, self.path, headers, raw))
+                answer = recorder.answers.popleft() if recorder.answers else Answer()
+                time.sleep(answer.delay)
+                self.send_response(answer.status)
+                if answer.status != 204:
+                    self.send_header("Content-Length", str(len(answer.body)))
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    @property
+    def points(self) -> list[dict[str, Any]]:
+        """All points of all puts, in order."""
+        return [point for request in self.requests for point in request.points]
+
+    def answer(self, status: int, body: bytes = b"", delay: float = 0.0) -> None:
+        """Put an answer at the end of the line."""
+        self.answers.append(Answer(status, body, delay))
+
+    def wait_for(self, requests: int) -> None:
+        """Wait until that many requests were made, ten seconds at most."""
+        deadline = time.monotonic() + 10
+        while len(self.requests) < requests:
+            assert time.monotonic() < deadline, f"only {len(self.requests)} of {requests} requests"
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._thread.join(10)
+        self._server.server_close()
+
+
+def _no(constant: str) -> None:
+    raise AssertionError(f"`{constant}` is not JSON")
+
+
+@pytest.fixture
+def server() -> Iterator[Recorder]:
+    """A recording server of one test."""
+    recorder = Recorder()
+    yield recorder
+    recorder.close()
+
+
+def binary() -> Path:
+    """The command `apptuit`; without it the test is skipped, and fails where CI runs it."""
+    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    path = Path(os.environ.get("APPTUIT_BIN", target / "debug" / "apptuit"))
+    if path.is_file():
+        return path
+    reason = f"no server to test with: {path} is missing; build it with `cargo build`"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server of our own, on a free port, with nothing kept in it."""
+    directory = tmp_path_factory.mktemp("data")
+    command = [str(binary()), "serve", "--listen", "127.0.0.1:0", "--data", str(directory)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        lines: Queue[str] = Queue()
+
+        def read() -> None:
+            for line in process.stdout or ():
+                lines.put(line)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            yield wait_for_address(lines)
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            reader.join(10)
+
+
+def wait_for_address(lines: Queue[str]) -> str:
+    """Read what the server says until it tells its address, twenty seconds at most."""
+    deadline, said = time.monotonic() + 20, ""
+    while time.monotonic() < deadline:
+        try:
+            said += lines.get(timeout=0.1)
+        except Empty:
+            continue
+        if found := READY.search(said):
+            return found.group()
+    pytest.fail(f"the server did not become ready; it said: {said}")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings of the machine out of the tests."""
+    for name in ("API_TOKEN", "TAGS", "API_ENDPOINT", "PY_TOKEN", "PY_TAGS", "DISABLE_HOST_TAG"):
+        monkeypatch.delenv(f"APPTUIT_{name}", raising=False)
