@@ -1,0 +1,66 @@
+//! One file a command, named like it.
+
+pub(crate) mod demo;
+pub(crate) mod query;
+pub(crate) mod send;
+pub(crate) mod serve;
+
+use std::fs;
+use std::time::Duration;
+
+use apptuit::{Client, ClientBuilder, RetryPolicy};
+use apptuit_model::Step;
+
+use crate::args::Target;
+use crate::failure::Failure;
+
+/// What a server without tokens is told; it accepts any.
+const NO_TOKEN: &str = "none";
+
+/// A client of the server that the flags name.
+fn client_of(target: &Target) -> Result<ClientBuilder, Failure> {
+    let builder = Client::builder()
+        .endpoint(&target.endpoint)
+        .retry(RetryPolicy::exponential(target.retries))
+        .timeout(Duration::from_mins(5));
+    if let Some(file) = &target.token_file {
+        let token = fs::read_to_string(file).map_err(|error| {
+            Failure::new(format_args!("cannot read the token in `{}`: {error}", file.display()))
+        })?;
+        if token.trim().is_empty() {
+            let file = file.display();
+            return Err(Failure::new(format_args!("there is no token in `{file}`")));
+        }
+        return Ok(builder.token(token.trim()));
+    }
+    Ok(if has_token() { builder } else { builder.token(NO_TOKEN) })
+}
+
+/// Set but empty counts as missing, as it does for the client.
+fn has_token() -> bool {
+    std::env::var_os("APPTUIT_API_TOKEN").is_some_and(|token| !token.is_empty())
+}
+
+/// A span of time as a flag gives it.
+fn duration(step: Step) -> Duration {
+    Duration::from_millis(step.as_millis().unsigned_abs())
+}
+
+/// A client's error, with what the reader could do about it.
+fn explain(error: &apptuit::Error, target: &Target) -> Failure {
+    let failure = Failure::new(error);
+    match error.kind() {
+        apptuit::ErrorKind::Unreachable => failure.hint(format_args!(
+            "is a server running at `{}`? `apptuit serve` starts one",
+            target.endpoint
+        )),
+        apptuit::ErrorKind::Unauthorized => failure.hint(if target.token_file.is_some() {
+            "the server does not know the token of --token-file"
+        } else if has_token() {
+            "the server does not know the token of APPTUIT_API_TOKEN"
+        } else {
+            "set APPTUIT_API_TOKEN, or name a file with --token-file"
+        }),
+        _ => failure,
+    }
+}

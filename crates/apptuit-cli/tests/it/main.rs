@@ -1,0 +1,6 @@
+//! The command as its users run it, and the arrows between the crates.
+
+mod commands;
+mod kill;
+mod layers;
+mod server;
