@@ -188,6 +188,10 @@ impl PointSink for Client {
     fn global_tags(&self) -> Tags {
         self.0.global_tags.clone()
     }
+
+    fn clean_key<'a>(&self, key: &'a str) -> Cow<'a, str> {
+        self.0.sanitizer.clean(key)
+    }
 }
 
 /// What of a batch goes out, and what does not.

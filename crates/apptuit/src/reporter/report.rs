@@ -70,6 +70,15 @@ impl Report {
         if self.whole_seconds { Timestamp::from_secs(now.as_secs()) } else { now }
     }
 
+    /// The reporter's tags, but for those whose key becomes one of the metric's by cleaning: the
+    /// metric's tag wins.
+    fn tags_under(&self, own: &Tags) -> Tags {
+        self.tags.filtered(|key| {
+            let clean = self.sink.clean_key(key);
+            own.get(key).is_some() || own.iter().all(|(own, _)| self.sink.clean_key(own) != clean)
+        })
+    }
+
     /// The points with the reporter's tags under their own.
     fn tagged(&self, points: Vec<DataPoint>) -> Vec<DataPoint> {
         // Fields of one instrument stand together and share their tags.
@@ -78,7 +87,7 @@ impl Report {
             let merged = match &last {
                 Some((own, merged)) if own == point.tags() => merged.clone(),
                 _ => {
-                    let merged = point.tags().merged_over(&self.tags);
+                    let merged = point.tags().merged_over(&self.tags_under(point.tags()));
                     last = Some((point.tags().clone(), merged.clone()));
                     merged
                 }

@@ -1,5 +1,7 @@
 //! Where a report goes.
 
+use std::borrow::Cow;
+
 use apptuit_model::{DataPoint, Tags};
 
 use crate::Result;
@@ -54,5 +56,11 @@ pub trait PointSink: Send + Sync {
     /// the environment.
     fn global_tags(&self) -> Tags {
         Tags::new()
+    }
+
+    /// What becomes of a tag's key on the way. Two keys that become one are one tag, and the
+    /// metric's own wins over the reporter's.
+    fn clean_key<'a>(&self, key: &'a str) -> Cow<'a, str> {
+        Cow::Borrowed(key)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use apptuit::metrics::Registry;
 use apptuit::{Client, DataPoint, ErrorKind, Reporter, TimeRange, Timestamp};
-use apptuit_server::{RunningServer, Server, ServerConfig, TlsFiles};
+use apptuit_server::{RunningServer, Server, ServerConfig};
 
 use crate::{point, tour};
 
@@ -122,8 +122,9 @@ fn too_many_points_are_told_by_the_servers_limit() {
 
 /// A certificate for `localhost` and its key, as the server's own tests have them.
 #[cfg(feature = "tls")]
-fn certificate(folder: &std::path::Path) -> TlsFiles {
-    let files = TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
+fn certificate(folder: &std::path::Path) -> apptuit_server::TlsFiles {
+    let files =
+        apptuit_server::TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
     let cert = include_str!("../../../apptuit-server/tests/it/tls/cert.pem");
     std::fs::write(&files.cert, cert).expect("a file");
     let key = include_str!("../../../apptuit-server/tests/it/tls/key.pem");

@@ -391,3 +391,16 @@ fn a_failure_to_send_its_own_numbers_is_told_but_fails_no_report() {
     builder.build().report_now().expect("the data was sent");
     assert_eq!(errors.try_recv().expect("it was told").0, ErrorKind::Server);
 }
+
+#[test]
+fn where_keys_become_one_by_cleaning_the_metrics_own_tag_wins() {
+    let server = MockTransport::new();
+    let registry = Registry::new();
+    registry.counter(("orders", [("data.center", "own")])).inc();
+    let client = client_of(&server).build().expect("a client");
+    let builder = Reporter::builder(registry, client).ignore_environment().host_tag(HostTag::Off);
+    let builder = builder.tag("data_center", "reporter").tag("service", "shop");
+    builder.build().report_now().expect("it is sent");
+    let tags = &json_of(&server.requests()[0])[0]["tags"];
+    assert_eq!(*tags, serde_json::json!({"data_center": "own", "service": "shop"}));
+}
