@@ -1,21 +1,23 @@
 //! What the operating system has against a file, where SQLite does not say.
 
 use std::error::Error;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::fd::IntoRawFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_IOERR_LOCK;
 
 /// What SQLite reported, in words that help.
 pub(super) fn cause(file: &Path, error: rusqlite::Error) -> Arc<dyn Error + Send + Sync> {
+    // A file that can only be read cannot be locked for writing.
+    let not_locked =
+        error.sqlite_error().map(|error| error.extended_code) == Some(SQLITE_IOERR_LOCK);
     match error.sqlite_error_code() {
-        Some(ErrorCode::CannotOpen) => match of_the_system(file) {
-            Some(reason) => Arc::new(reason),
-            None => Arc::new(error),
-        },
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => of_the_system(file, error),
+        Some(ErrorCode::SystemIoFailure) if not_locked => of_the_system(file, error),
         // A full disk is one code of SQLite, a quota that is used up is this one.
         Some(ErrorCode::SystemIoFailure) => {
             Arc::from(Box::from(format!("{error}; is the disk full, or failing?")))
@@ -24,8 +26,15 @@ pub(super) fn cause(file: &Path, error: rusqlite::Error) -> Arc<dyn Error + Send
     }
 }
 
-/// Does again what SQLite could not, to hear why.
-fn of_the_system(file: &Path) -> Option<io::Error> {
+/// What the system says to what SQLite could not do, or what SQLite said.
+fn of_the_system(file: &Path, error: rusqlite::Error) -> Arc<dyn Error + Send + Sync> {
+    match retried(file) {
+        Some(reason) => Arc::new(reason),
+        None => Arc::new(error),
+    }
+}
+
+fn retried(file: &Path) -> Option<io::Error> {
     if file.is_dir() {
         return Some(ErrorKind::IsADirectory.into());
     }
@@ -34,8 +43,8 @@ fn of_the_system(file: &Path) -> Option<io::Error> {
         _ => None,
     };
     // Were it closed again, the lock of another store of this process on it would end.
-    let opened = |path: &Path| File::open(path).map(File::into_raw_fd).err();
-    refused(file).or_else(|| opened(file)).or_else(|| refused(&write_ahead_file(file)))
+    let writing = || OpenOptions::new().write(true).open(file).map(File::into_raw_fd).err();
+    refused(file).or_else(writing).or_else(|| refused(&write_ahead_file(file)))
 }
 
 fn write_ahead_file(file: &Path) -> PathBuf {
@@ -61,6 +70,15 @@ mod tests {
             assert!(told.ends_with("; is the disk full, or failing?"), "{told}");
         }
         assert!(told(Path::new("points.sqlite"), ffi::SQLITE_FULL).contains("full"));
+    }
+
+    #[test]
+    fn what_cannot_be_written_or_locked_has_the_reason_of_the_system() {
+        let file = Path::new("/none/points.sqlite");
+        for code in [ffi::SQLITE_READONLY, ffi::SQLITE_READONLY_DIRECTORY, ffi::SQLITE_IOERR_LOCK] {
+            let told = told(file, code);
+            assert!(told.starts_with("No such file or directory"), "{told}");
+        }
     }
 
     #[test]
