@@ -252,7 +252,7 @@ fn unused(name: &str, count: u64) -> PyResult<()> {
 
 /// Sets the fields of one instrument.
 fn fill(fields: &Bound<'_, PyDict>, metric: &Metric) -> PyResult<()> {
-    for (field, value) in &metric.fields {
+    for (field, value) in metric.fields() {
         fields.set_item(field, value)?;
     }
     Ok(())

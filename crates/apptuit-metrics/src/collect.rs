@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 
 use apptuit_model::{DataPoint, NameError, TimeSeriesName, Timestamp, decode_metric};
 
-use crate::{Metric, Registry};
+use crate::{Metric, Reading, Registry};
 
 /// The points of a registry, and what could not become one.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,7 +55,7 @@ pub fn collect(registry: &Registry, prefix: &str, timestamp: Timestamp) -> Colle
     let mut merged = Merged::default();
     for metric in registry.dump() {
         match readable(&metric) {
-            Ok(name) => merged.add(name.into_owned(), metric.fields),
+            Ok(name) => merged.add(name.into_owned(), metric.fields()),
             Err(reason) => {
                 collected.skipped.push(Skipped { name: plain_text(&metric.name), reason });
             }
@@ -106,8 +106,8 @@ impl Merged {
 
 /// The decoded name of an instrument that could be read, or what is wrong with it.
 fn readable(metric: &Metric) -> Result<Cow<'_, TimeSeriesName>, String> {
-    if let Some(failure) = &metric.failure {
-        return Err(failure.clone());
+    if let Reading::Failed(reason) = &metric.reading {
+        return Err(reason.clone());
     }
     decoded(&metric.name).map_err(|error| error.to_string())
 }

@@ -2,93 +2,85 @@
 //!
 //! Names and order are those of pyformance 0.4: dashboards depend on them.
 
-use apptuit_model::TimeSeriesName;
+use crate::{Distribution, Metric, Rates, Reading};
 
-use crate::Snapshot;
-use crate::instruments::Totals;
-use crate::moving_average::RateValues;
+type Field<R> = (&'static str, fn(&R) -> f64);
 
-/// The kinds of instruments, in the order in which a registry reports them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// A [`Counter`](crate::Counter).
-    Counter,
-    /// A [`Histogram`](crate::Histogram).
-    Histogram,
-    /// A [`Meter`](crate::Meter).
-    Meter,
-    /// A [`Timer`](crate::Timer).
-    Timer,
-    /// A [`Gauge`](crate::Gauge).
-    Gauge,
+const COUNTER: [Field<i64>; 1] = [("count", |count| *count as f64)];
+
+const GAUGE: [Field<f64>; 1] = [("value", |value| *value)];
+
+const METER: [Field<(u64, Rates)>; 5] = [
+    ("count", |(count, _)| *count as f64),
+    ("15m_rate", |(_, rates)| rates.fifteen_minutes),
+    ("5m_rate", |(_, rates)| rates.five_minutes),
+    ("1m_rate", |(_, rates)| rates.one_minute),
+    ("mean_rate", |(_, rates)| rates.mean),
+];
+
+const HISTOGRAM: [Field<Distribution>; 9] = [
+    ("avg", |values| values.mean),
+    ("count", |values| values.count as f64),
+    ("max", |values| values.max),
+    ("min", |values| values.min),
+    ("std_dev", |values| values.std_dev),
+    ("75_percentile", |values| values.p75),
+    ("95_percentile", |values| values.p95),
+    ("99_percentile", |values| values.p99),
+    ("999_percentile", |values| values.p999),
+];
+
+const TIMER: [Field<(Distribution, Rates)>; 15] = [
+    ("avg", |(values, _)| values.mean),
+    ("sum", |(values, _)| values.sum),
+    ("count", |(values, _)| values.count as f64),
+    ("max", |(values, _)| values.max),
+    ("min", |(values, _)| values.min),
+    ("std_dev", |(values, _)| values.std_dev),
+    ("15m_rate", |(_, rates)| rates.fifteen_minutes),
+    ("5m_rate", |(_, rates)| rates.five_minutes),
+    ("1m_rate", |(_, rates)| rates.one_minute),
+    ("mean_rate", |(_, rates)| rates.mean),
+    ("50_percentile", |(values, _)| values.p50),
+    ("75_percentile", |(values, _)| values.p75),
+    ("95_percentile", |(values, _)| values.p95),
+    ("99_percentile", |(values, _)| values.p99),
+    ("999_percentile", |(values, _)| values.p999),
+];
+
+impl Metric {
+    /// Names and values of its fields, in their order on the wire.
+    ///
+    /// Durations are in seconds, rates per second. One that could not be read has none. Of a
+    /// distribution whose [interval](Distribution::interval) saw no value, only count and sum are
+    /// there: its quantiles would be a false zero.
+    ///
+    /// ```
+    /// use apptuit_metrics::Registry;
+    ///
+    /// let registry = Registry::new();
+    /// registry.counter("orders").inc();
+    /// assert_eq!(registry.dump()[0].fields(), [("count", 1.0)]);
+    /// ```
+    pub fn fields(&self) -> Vec<(&'static str, f64)> {
+        match &self.reading {
+            Reading::Counter(count) => read(&COUNTER, count),
+            Reading::Gauge(value) => read(&GAUGE, value),
+            Reading::Meter(count, rates) => read(&METER, &(*count, *rates)),
+            Reading::Histogram(values) => known(values, read(&HISTOGRAM, values)),
+            Reading::Timer(values, rates) => known(values, read(&TIMER, &(*values, *rates))),
+            Reading::Failed(_) => Vec::new(),
+        }
+    }
 }
 
-/// What one instrument said when it was asked.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Metric {
-    /// The name it is registered under.
-    pub name: TimeSeriesName,
-    /// Its kind.
-    pub kind: Kind,
-    /// Names and values of its fields; durations in seconds, rates per second.
-    pub fields: Vec<(&'static str, f64)>,
-    /// Why it could not be read; then it has no fields.
-    pub failure: Option<String>,
+fn read<R>(fields: &[Field<R>], reading: &R) -> Vec<(&'static str, f64)> {
+    fields.iter().map(|(name, value)| (*name, value(reading))).collect()
 }
 
-pub(crate) fn of_counter(count: i64) -> Vec<(&'static str, f64)> {
-    vec![("count", count as f64)]
-}
-
-pub(crate) fn of_gauge(value: f64) -> Vec<(&'static str, f64)> {
-    vec![("value", value)]
-}
-
-pub(crate) fn of_meter(count: u64, rates: &RateValues) -> Vec<(&'static str, f64)> {
-    vec![
-        ("count", count as f64),
-        ("15m_rate", rates.fifteen_minutes),
-        ("5m_rate", rates.five_minutes),
-        ("1m_rate", rates.one_minute),
-        ("mean_rate", rates.mean),
-    ]
-}
-
-pub(crate) fn of_histogram(totals: &Totals, sample: &Snapshot) -> Vec<(&'static str, f64)> {
-    vec![
-        ("avg", totals.mean()),
-        ("count", totals.count() as f64),
-        ("max", totals.max()),
-        ("min", totals.min()),
-        ("std_dev", totals.std_dev()),
-        ("75_percentile", sample.quantile(0.75)),
-        ("95_percentile", sample.quantile(0.95)),
-        ("99_percentile", sample.quantile(0.99)),
-        ("999_percentile", sample.quantile(0.999)),
-    ]
-}
-
-pub(crate) fn of_timer(
-    totals: &Totals,
-    rates: &RateValues,
-    sample: &Snapshot,
-) -> Vec<(&'static str, f64)> {
-    vec![
-        ("avg", totals.mean()),
-        ("sum", totals.sum()),
-        ("count", totals.count() as f64),
-        ("max", totals.max()),
-        ("min", totals.min()),
-        ("std_dev", totals.std_dev()),
-        ("15m_rate", rates.fifteen_minutes),
-        ("5m_rate", rates.five_minutes),
-        ("1m_rate", rates.one_minute),
-        ("mean_rate", rates.mean),
-        ("50_percentile", sample.quantile(0.5)),
-        ("75_percentile", sample.quantile(0.75)),
-        ("95_percentile", sample.quantile(0.95)),
-        ("99_percentile", sample.quantile(0.99)),
-        ("999_percentile", sample.quantile(0.999)),
-    ]
+fn known(values: &Distribution, mut fields: Vec<(&'static str, f64)>) -> Vec<(&'static str, f64)> {
+    if values.interval && values.count == 0 {
+        fields.retain(|(name, _)| matches!(*name, "count" | "sum") || name.ends_with("rate"));
+    }
+    fields
 }

@@ -30,14 +30,15 @@ pub mod collect;
 mod fields;
 mod instruments;
 mod moving_average;
+mod reading;
 mod registry;
 mod reservoir;
 mod snapshot;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use fields::{Kind, Metric};
 pub use instruments::{Counter, Gauge, Histogram, Meter, Running, Timer};
 pub use moving_average::Ewma;
+pub use reading::{Distribution, Kind, Metric, Rates, Reading};
 pub use registry::Registry;
 pub use reservoir::{ExponentiallyDecaying, Reservoir};
 pub use snapshot::Snapshot;

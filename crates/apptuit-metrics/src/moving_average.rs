@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::Rates;
+
 const TICK: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -73,25 +75,16 @@ impl Ewma {
     }
 }
 
-/// The rates of one meter.
+/// The moving averages of one meter, and when it began.
 #[derive(Debug)]
-pub(crate) struct Rates {
+pub(crate) struct MovingRates {
     start: Duration,
     one_minute: Ewma,
     five_minutes: Ewma,
     fifteen_minutes: Ewma,
 }
 
-/// The rates of one instant, in events per second.
-#[derive(Debug)]
-pub(crate) struct RateValues {
-    pub(crate) one_minute: f64,
-    pub(crate) five_minutes: f64,
-    pub(crate) fifteen_minutes: f64,
-    pub(crate) mean: f64,
-}
-
-impl Rates {
+impl MovingRates {
     pub(crate) fn new(now: Duration) -> Self {
         Self {
             start: now,
@@ -108,9 +101,9 @@ impl Rates {
     }
 
     /// The rates at `now`, if `count` events were counted since the start.
-    pub(crate) fn read(&mut self, count: u64, now: Duration) -> RateValues {
+    pub(crate) fn read(&mut self, count: u64, now: Duration) -> Rates {
         let elapsed = now.saturating_sub(self.start).as_secs_f64();
-        RateValues {
+        Rates {
             one_minute: self.one_minute.rate(now),
             five_minutes: self.five_minutes.rate(now),
             fifteen_minutes: self.fifteen_minutes.rate(now),

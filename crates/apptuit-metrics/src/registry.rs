@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use apptuit_model::TimeSeriesName;
 
 use crate::instruments::{Counter, Gauge, Histogram, Meter, Timer, lock};
-use crate::{Clock, Kind, Metric, SystemClock};
+use crate::{Clock, Kind, Metric, Reading, SystemClock};
 
 /// Instruments by name.
 ///
@@ -131,11 +131,11 @@ impl Registry {
     pub fn dump(&self) -> Vec<Metric> {
         let tables = self.tables().clone();
         let mut dump = Vec::with_capacity(tables.len());
-        dump.extend(tables.counters.read(Kind::Counter, |counter| Ok(counter.fields())));
-        dump.extend(tables.histograms.read(Kind::Histogram, |histogram| Ok(histogram.fields())));
-        dump.extend(tables.meters.read(Kind::Meter, |meter| Ok(meter.fields())));
-        dump.extend(tables.timers.read(Kind::Timer, |timer| Ok(timer.fields())));
-        dump.extend(tables.gauges.read(Kind::Gauge, Gauge::fields));
+        dump.extend(tables.counters.read(Kind::Counter, Counter::read));
+        dump.extend(tables.histograms.read(Kind::Histogram, Histogram::read));
+        dump.extend(tables.meters.read(Kind::Meter, Meter::read));
+        dump.extend(tables.timers.read(Kind::Timer, Timer::read));
+        dump.extend(tables.gauges.read(Kind::Gauge, Gauge::read));
         dump
     }
 
@@ -242,16 +242,14 @@ impl<I: Clone> Table<I> {
     }
 
     /// What the instruments say, in the order of their creation.
-    fn read(
-        self,
-        kind: Kind,
-        read: impl Fn(&I) -> Result<Vec<(&'static str, f64)>, String>,
-    ) -> impl Iterator<Item = Metric> {
+    fn read(self, kind: Kind, read: impl Fn(&I) -> Reading) -> impl Iterator<Item = Metric> {
         let mut entries: Vec<_> = self.by_name.into_iter().collect();
         entries.sort_unstable_by_key(|(_, entry)| entry.number);
-        entries.into_iter().map(move |(name, entry)| match read(&entry.instrument) {
-            Ok(fields) => Metric { name, kind, fields, failure: None },
-            Err(failure) => Metric { name, kind, fields: Vec::new(), failure: Some(failure) },
+        entries.into_iter().map(move |(name, entry)| Metric {
+            name,
+            kind,
+            reading: read(&entry.instrument),
+            refused: 0,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::fields;
+use crate::Reading;
 
 /// A number that goes up and down.
 ///
@@ -68,8 +68,8 @@ impl Counter {
         self.count.store(0, Ordering::Relaxed);
     }
 
-    pub(crate) fn fields(&self) -> Vec<(&'static str, f64)> {
-        fields::of_counter(self.count())
+    pub(crate) fn read(&self) -> Reading {
+        Reading::Counter(self.count())
     }
 }
 

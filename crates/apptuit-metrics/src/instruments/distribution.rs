@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::Distribution;
 use crate::reservoir::{ExponentiallyDecaying, Reservoir};
 
 /// Count, sum, extremes and variance of all values since the start.
@@ -63,12 +64,12 @@ impl Totals {
 
 /// Totals and sample of one stream of values.
 #[derive(Debug)]
-pub(crate) struct Distribution {
+pub(crate) struct Sampled {
     totals: Totals,
     reservoir: Box<dyn Reservoir>,
 }
 
-impl Distribution {
+impl Sampled {
     pub(crate) fn new() -> Self {
         Self { totals: Totals::default(), reservoir: Box::new(ExponentiallyDecaying::new()) }
     }
@@ -83,6 +84,27 @@ impl Distribution {
 
     pub(crate) fn totals(&self) -> Totals {
         self.totals
+    }
+
+    pub(crate) fn read(&self) -> Distribution {
+        let sample: crate::Snapshot = self.values().into_iter().collect();
+        let totals = self.totals;
+        Distribution {
+            count: totals.count,
+            sum: totals.sum,
+            min: totals.min,
+            max: totals.max,
+            mean: totals.mean(),
+            std_dev: totals.std_dev(),
+            p50: sample.quantile(0.5),
+            p75: sample.quantile(0.75),
+            p95: sample.quantile(0.95),
+            p98: sample.quantile(0.98),
+            p99: sample.quantile(0.99),
+            p999: sample.quantile(0.999),
+            interval: false,
+            idle: None,
+        }
     }
 
     /// A copy of the sample, to be sorted without the lock.

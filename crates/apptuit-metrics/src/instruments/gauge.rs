@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::fields;
+use crate::Reading;
 
 /// A value of this moment, set or read from a function.
 ///
@@ -68,11 +68,13 @@ impl Gauge {
         }
     }
 
-    /// The fields, or why the function could not be asked.
-    pub(crate) fn fields(&self) -> Result<Vec<(&'static str, f64)>, String> {
+    /// The value, or why the function could not be asked.
+    pub(crate) fn read(&self) -> Reading {
         // Nothing of ours is changed while the function runs, so nothing can be left half changed.
-        let value = catch_unwind(AssertUnwindSafe(|| self.value()));
-        value.map(fields::of_gauge).map_err(|panic| panic_reason(&*panic))
+        match catch_unwind(AssertUnwindSafe(|| self.value())) {
+            Ok(value) => Reading::Gauge(value),
+            Err(panic) => Reading::Failed(panic_reason(&*panic)),
+        }
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::distribution::Distribution;
+use super::distribution::Sampled;
 use super::{Totals, lock};
-use crate::{Clock, Snapshot, fields};
+use crate::{Clock, Reading, Snapshot};
 
 /// The spread of values: exact totals since the start, and quantiles of a sample.
 ///
@@ -31,12 +31,12 @@ pub struct Histogram {
 #[derive(Debug)]
 struct Shared {
     clock: Arc<dyn Clock>,
-    distribution: Mutex<Distribution>,
+    distribution: Mutex<Sampled>,
 }
 
 impl Histogram {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        let distribution = Mutex::new(Distribution::new());
+        let distribution = Mutex::new(Sampled::new());
         Self { shared: Arc::new(Shared { clock, distribution }) }
     }
 
@@ -100,12 +100,8 @@ impl Histogram {
         lock(&self.shared.distribution).clear();
     }
 
-    pub(crate) fn fields(&self) -> Vec<(&'static str, f64)> {
-        let (totals, values) = {
-            let distribution = lock(&self.shared.distribution);
-            (distribution.totals(), distribution.values())
-        };
-        fields::of_histogram(&totals, &values.into_iter().collect())
+    pub(crate) fn read(&self) -> Reading {
+        Reading::Histogram(lock(&self.shared.distribution).read())
     }
 
     fn totals(&self) -> Totals {

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use super::lock;
-use crate::moving_average::{RateValues, Rates};
-use crate::{Clock, fields};
+use crate::moving_average::MovingRates;
+use crate::{Clock, Rates, Reading};
 
 /// The rate of events: the mean since the start, and over the last 1, 5 and 15 minutes.
 ///
@@ -38,12 +38,12 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     count: u64,
-    rates: Rates,
+    rates: MovingRates,
 }
 
 impl Meter {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        let state = Mutex::new(State { count: 0, rates: Rates::new(clock.now()) });
+        let state = Mutex::new(State { count: 0, rates: MovingRates::new(clock.now()) });
         Self { shared: Arc::new(Shared { clock, state }) }
     }
 
@@ -66,37 +66,37 @@ impl Meter {
 
     /// Events per second since the start; zero while no time has passed.
     pub fn mean_rate(&self) -> f64 {
-        self.read().1.mean
+        self.numbers().1.mean
     }
 
     /// Events per second over the last minute.
     pub fn one_minute_rate(&self) -> f64 {
-        self.read().1.one_minute
+        self.numbers().1.one_minute
     }
 
     /// Events per second over the last five minutes.
     pub fn five_minute_rate(&self) -> f64 {
-        self.read().1.five_minutes
+        self.numbers().1.five_minutes
     }
 
     /// Events per second over the last fifteen minutes.
     pub fn fifteen_minute_rate(&self) -> f64 {
-        self.read().1.fifteen_minutes
+        self.numbers().1.fifteen_minutes
     }
 
     /// Starts anew.
     #[doc(alias = "reset")]
     pub fn clear(&self) {
         let now = self.shared.clock.now();
-        *lock(&self.shared.state) = State { count: 0, rates: Rates::new(now) };
+        *lock(&self.shared.state) = State { count: 0, rates: MovingRates::new(now) };
     }
 
-    pub(crate) fn fields(&self) -> Vec<(&'static str, f64)> {
-        let (count, rates) = self.read();
-        fields::of_meter(count, &rates)
+    pub(crate) fn read(&self) -> Reading {
+        let (count, rates) = self.numbers();
+        Reading::Meter(count, rates)
     }
 
-    fn read(&self) -> (u64, RateValues) {
+    fn numbers(&self) -> (u64, Rates) {
         let now = self.shared.clock.now();
         let mut state = lock(&self.shared.state);
         let count = state.count;

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::distribution::Distribution;
+use super::distribution::Sampled;
 use super::{Totals, lock};
-use crate::moving_average::{RateValues, Rates};
-use crate::{Clock, Snapshot, fields};
+use crate::moving_average::MovingRates;
+use crate::{Clock, Rates, Reading, Snapshot};
 
 /// Durations: their spread, and the rate at which they are recorded.
 ///
@@ -40,20 +40,20 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    distribution: Distribution,
-    rates: Rates,
+    distribution: Sampled,
+    rates: MovingRates,
 }
 
 impl State {
-    fn read_rates(&mut self, now: Duration) -> RateValues {
+    fn read_rates(&mut self, now: Duration) -> Rates {
         self.rates.read(self.distribution.totals().count(), now)
     }
 }
 
 impl Timer {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        let rates = Rates::new(clock.now());
-        let state = Mutex::new(State { distribution: Distribution::new(), rates });
+        let rates = MovingRates::new(clock.now());
+        let state = Mutex::new(State { distribution: Sampled::new(), rates });
         Self { shared: Arc::new(Shared { clock, state }) }
     }
 
@@ -149,23 +149,20 @@ impl Timer {
         let now = self.shared.clock.now();
         let mut state = lock(&self.shared.state);
         state.distribution.clear();
-        state.rates = Rates::new(now);
+        state.rates = MovingRates::new(now);
     }
 
-    pub(crate) fn fields(&self) -> Vec<(&'static str, f64)> {
+    pub(crate) fn read(&self) -> Reading {
         let now = self.shared.clock.now();
-        let (totals, rates, values) = {
-            let mut state = lock(&self.shared.state);
-            (state.distribution.totals(), state.read_rates(now), state.distribution.values())
-        };
-        fields::of_timer(&totals, &rates, &values.into_iter().collect())
+        let mut state = lock(&self.shared.state);
+        Reading::Timer(state.distribution.read(), state.read_rates(now))
     }
 
     fn totals(&self) -> Totals {
         lock(&self.shared.state).distribution.totals()
     }
 
-    fn rates(&self) -> RateValues {
+    fn rates(&self) -> Rates {
         let now = self.shared.clock.now();
         lock(&self.shared.state).read_rates(now)
     }

@@ -65,7 +65,7 @@ fn dumps_during_recording_and_registering_are_consistent() {
                 assert!(dump.len() >= seen, "an instrument vanished");
                 seen = dump.len();
                 let ones = dump.iter().find(|metric| metric.name.metric() == "ones");
-                let fields = &ones.expect("registered before").fields;
+                let fields = ones.expect("registered before").fields();
                 let count = fields[1].1;
                 assert_eq!(fields[1].0, "count");
                 if count > 0.0 {

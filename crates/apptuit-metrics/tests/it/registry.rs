@@ -1,11 +1,11 @@
 //! Names, kinds, order and gauges of a registry.
 
-use apptuit_metrics::{Kind, Registry};
+use apptuit_metrics::{Kind, Metric, Registry};
 
 use crate::registry;
 
 fn field_names(registry: &Registry) -> Vec<&'static str> {
-    registry.dump().iter().flat_map(|metric| &metric.fields).map(|(name, _)| *name).collect()
+    registry.dump().iter().flat_map(Metric::fields).map(|(name, _)| name).collect()
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn counters_and_gauges_report_one_field() {
     let registry = Registry::new();
     registry.counter("c").dec_by(3);
     registry.gauge("g").set(2.5);
-    let fields: Vec<_> = registry.dump().into_iter().map(|metric| metric.fields).collect();
+    let fields: Vec<_> = registry.dump().into_iter().map(|metric| metric.fields()).collect();
     assert_eq!(fields, [[("count", -3.0)], [("value", 2.5)]]);
 }
 
@@ -95,7 +95,7 @@ fn a_histogram_reports_nine_fields_and_no_sum() {
         ("99_percentile", 100.0),
         ("999_percentile", 100.0),
     ];
-    assert_eq!(registry.dump()[0].fields, expected);
+    assert_eq!(registry.dump()[0].fields(), expected);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_timer_reports_fifteen_fields() {
         ("99_percentile", 100.0),
         ("999_percentile", 100.0),
     ];
-    assert_eq!(registry.dump()[0].fields, expected);
+    assert_eq!(registry.dump()[0].fields(), expected);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn empty_instruments_report_zeros_and_no_sentinels() {
     registry.meter("m");
     registry.timer("t");
     for metric in registry.dump() {
-        assert!(metric.fields.iter().all(|(_, value)| *value == 0.0), "{metric:?}");
+        assert!(metric.fields().iter().all(|(_, value)| *value == 0.0), "{metric:?}");
     }
 }
 
