@@ -11,7 +11,7 @@ use crate::{Metric, Reading, Registry};
 /// The points of a registry, and what could not become one.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Collected {
-    /// One point a field, in the order of [`Registry::dump`].
+    /// One point a field, in the order of [`Registry::report`].
     pub points: Vec<DataPoint>,
     /// Instruments that were left out.
     pub skipped: Vec<Skipped>,
@@ -28,7 +28,7 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// All of a registry as points of one instant.
+/// A [report](Registry::report) of a registry as points of one instant.
 ///
 /// A point is named `prefix`, name of the instrument, `.`, field, in free text: sanitising is left
 /// to the sender. A name without tags that has a `{` is taken for a metric with
@@ -53,7 +53,7 @@ pub struct Skipped {
 pub fn collect(registry: &Registry, prefix: &str, timestamp: Timestamp) -> Collected {
     let mut collected = Collected::default();
     let mut merged = Merged::default();
-    for metric in registry.dump() {
+    for metric in registry.report() {
         match readable(&metric) {
             Ok(name) => merged.add(name.into_owned(), metric.fields()),
             Err(reason) => {

@@ -28,17 +28,30 @@
 mod clock;
 pub mod collect;
 mod fields;
+mod global;
 mod instruments;
+mod key;
+mod lane;
+mod macros;
 mod moving_average;
 mod reading;
+mod recorder;
 mod registry;
 mod reservoir;
 mod snapshot;
+mod sync;
+mod totals;
+mod values;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use global::{global, set_global};
 pub use instruments::{Counter, Gauge, Histogram, Meter, Running, Timer};
+pub use key::{Key, Named};
 pub use moving_average::Ewma;
 pub use reading::{Distribution, Kind, Metric, Rates, Reading};
-pub use registry::Registry;
-pub use reservoir::{ExponentiallyDecaying, Reservoir};
+pub use registry::{Offender, Registry, RegistryBuilder};
+pub use reservoir::{ExponentiallyDecaying, LogLinear, Reservoir, Sampling, SlidingWindow};
 pub use snapshot::Snapshot;
+
+#[doc(hidden)]
+pub use macros::site;

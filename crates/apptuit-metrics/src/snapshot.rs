@@ -14,13 +14,37 @@
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     sorted: Vec<f64>,
+    /// How many values there are up to each, itself included; `None` if each is there once.
+    up_to: Option<Vec<u64>>,
 }
 
 impl Snapshot {
+    /// A sample in which each value is there as often as the number beside it says.
+    ///
+    /// Values that are not a number, and those that are there zero times, are left out.
+    ///
+    /// ```
+    /// use apptuit_metrics::Snapshot;
+    ///
+    /// let sample = Snapshot::from_counts([(2.0, 1), (1.0, 3)]);
+    /// assert_eq!((sample.len(), sample.median(), sample.mean()), (4, 1.0, 1.25));
+    /// ```
+    pub fn from_counts(counts: impl IntoIterator<Item = (f64, u64)>) -> Self {
+        let mut counts: Vec<(f64, u64)> =
+            counts.into_iter().filter(|(value, count)| !value.is_nan() && *count > 0).collect();
+        counts.sort_unstable_by(|(a, _), (b, _)| a.total_cmp(b));
+        let up_to = counts.iter().scan(0_u64, |sum, (_, count)| {
+            *sum = sum.saturating_add(*count);
+            Some(*sum)
+        });
+        let up_to = Some(up_to.collect());
+        Self { sorted: counts.into_iter().map(|(value, _)| value).collect(), up_to }
+    }
+
     /// The number of values.
     #[doc(alias = "size")]
     pub fn len(&self) -> usize {
-        self.sorted.len()
+        usize::try_from(self.count()).unwrap_or(usize::MAX)
     }
 
     /// Whether there are no values.
@@ -28,7 +52,7 @@ impl Snapshot {
         self.sorted.is_empty()
     }
 
-    /// The values, from least to greatest.
+    /// The values, from least to greatest; of values that were counted in buckets, one a bucket.
     pub fn values(&self) -> &[f64] {
         &self.sorted
     }
@@ -40,15 +64,15 @@ impl Snapshot {
     /// A `q` that is not a number is taken for zero.
     #[doc(alias = "percentile")]
     pub fn quantile(&self, q: f64) -> f64 {
-        let n = self.sorted.len();
+        let n = self.count() as f64;
         let (Some(&first), Some(&last)) = (self.sorted.first(), self.sorted.last()) else {
             return 0.0;
         };
-        let place = q * (n as f64 + 1.0);
+        let place = q * (n + 1.0);
         if place.is_nan() || place < 1.0 {
             return first;
         }
-        if place >= n as f64 {
+        if place >= n {
             return last;
         }
         #[expect(
@@ -56,8 +80,24 @@ impl Snapshot {
             clippy::cast_sign_loss,
             reason = "from 1 up to the number of values"
         )]
-        let below = place as usize;
-        mix(self.sorted[below - 1], self.sorted[below], place.fract())
+        let below = place as u64;
+        mix(self.nth(below - 1), self.nth(below), place.fract())
+    }
+
+    fn count(&self) -> u64 {
+        match &self.up_to {
+            None => self.sorted.len() as u64,
+            Some(up_to) => up_to.last().copied().unwrap_or(0),
+        }
+    }
+
+    /// The value that `n` others stand before.
+    fn nth(&self, n: u64) -> f64 {
+        let at = match &self.up_to {
+            None => usize::try_from(n).unwrap_or(usize::MAX),
+            Some(up_to) => up_to.partition_point(|up_to| *up_to <= n),
+        };
+        self.sorted[at.min(self.sorted.len() - 1)]
     }
 
     /// The value in the middle.
@@ -78,7 +118,7 @@ impl Snapshot {
     /// The sum of the values divided by their number.
     #[doc(alias = "avg")]
     pub fn mean(&self) -> f64 {
-        if self.is_empty() { 0.0 } else { self.sorted.iter().sum::<f64>() / self.len() as f64 }
+        if self.is_empty() { 0.0 } else { self.sum_of(|value| value) / self.count() as f64 }
     }
 
     /// The standard deviation of what the values are a sample of (divided by n - 1).
@@ -88,17 +128,35 @@ impl Snapshot {
             return 0.0;
         }
         let mean = self.mean();
-        let squares: f64 = self.sorted.iter().map(|value| (value - mean).powi(2)).sum();
-        (squares / (self.len() as f64 - 1.0)).sqrt()
+        let squares = self.sum_of(|value| (value - mean).powi(2));
+        (squares / (self.count() as f64 - 1.0)).sqrt()
+    }
+
+    fn sum_of(&self, term: impl Fn(f64) -> f64) -> f64 {
+        let Some(up_to) = &self.up_to else { return self.sorted.iter().map(|v| term(*v)).sum() };
+        let mut before = 0;
+        let terms = self.sorted.iter().zip(up_to).map(|(value, up_to)| {
+            let count = up_to - before;
+            before = *up_to;
+            term(*value) * count as f64
+        });
+        terms.sum()
     }
 }
 
 /// Values that are not a number are left out.
 impl FromIterator<f64> for Snapshot {
     fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Self {
-        let mut sorted: Vec<f64> = values.into_iter().filter(|value| !value.is_nan()).collect();
-        sorted.sort_unstable_by(f64::total_cmp);
-        Self { sorted }
+        values.into_iter().collect::<Vec<_>>().into()
+    }
+}
+
+/// Values that are not a number are left out.
+impl From<Vec<f64>> for Snapshot {
+    fn from(mut values: Vec<f64>) -> Self {
+        values.retain(|value| !value.is_nan());
+        values.sort_unstable_by(f64::total_cmp);
+        Self { sorted: values, up_to: None }
     }
 }
 

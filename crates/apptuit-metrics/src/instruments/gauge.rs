@@ -3,9 +3,9 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::Hold;
 use crate::Reading;
 
 /// A value of this moment, set or read from a function.
@@ -28,30 +28,87 @@ use crate::Reading;
 #[doc(alias = "CallbackGauge")]
 #[derive(Clone)]
 pub struct Gauge {
-    source: Arc<Source>,
+    hold: Hold<Source>,
 }
 
-enum Source {
-    /// The bits of an `f64`.
-    Set(AtomicU64),
+/// Where a gauge's value comes from.
+pub(crate) enum Source {
+    Set {
+        /// The bits of an `f64`.
+        bits: AtomicU64,
+        /// How often it was set; of several threads that set it at once, one may be missing.
+        sets: AtomicU64,
+    },
     Read(Box<dyn Fn() -> f64 + Send + Sync>),
 }
 
-impl Gauge {
-    pub(crate) fn new() -> Self {
-        Self { source: Arc::new(Source::Set(AtomicU64::new(f64::NAN.to_bits()))) }
+impl Source {
+    /// A value that was never set.
+    pub(crate) fn unset() -> Self {
+        Self::Set { bits: AtomicU64::new(f64::NAN.to_bits()), sets: AtomicU64::new(0) }
     }
 
+    /// What `read` returns.
     pub(crate) fn reading(read: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
-        Self { source: Arc::new(Source::Read(Box::new(read))) }
+        Self::Read(Box::new(read))
+    }
+
+    fn value(&self) -> f64 {
+        match self {
+            Self::Set { bits, .. } => f64::from_bits(bits.load(Ordering::Relaxed)),
+            Self::Read(read) => read(),
+        }
+    }
+
+    /// Something that changes when it is set; `None` of a function, which may always say something new.
+    pub(crate) fn activity(&self) -> Option<u64> {
+        match self {
+            Self::Set { sets, .. } => Some(sets.load(Ordering::Relaxed)),
+            Self::Read(_) => None,
+        }
+    }
+
+    /// The value, or why the function could not be asked.
+    pub(crate) fn read(&self) -> Reading {
+        // Nothing of ours is changed while the function runs, so nothing can be left half changed.
+        match catch_unwind(AssertUnwindSafe(|| self.value())) {
+            Ok(value) => Reading::Gauge(value),
+            Err(panic) => Reading::Failed(panic_reason(panic)),
+        }
+    }
+}
+
+impl Gauge {
+    pub(crate) fn of(hold: Hold<Source>) -> Self {
+        Self { hold }
+    }
+
+    pub(crate) fn hold(&self) -> &Hold<Source> {
+        &self.hold
     }
 
     /// Sets the value; a gauge that reads a function is not changed.
     #[doc(alias = "set_value")]
     #[doc(alias = "update")]
+    #[inline]
     pub fn set(&self, value: f64) {
-        if let Source::Set(bits) = &*self.source {
+        if let Source::Set { bits, sets } = &self.hold.state {
             bits.store(value.to_bits(), Ordering::Relaxed);
+            sets.store(sets.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Adds to the value, to zero if it was never set; a gauge that reads a function is not changed.
+    #[doc(alias = "inc_by")]
+    pub fn add(&self, by: f64) {
+        if let Source::Set { bits, sets } = &self.hold.state {
+            let sum = |bits| {
+                let value = f64::from_bits(bits);
+                Some((if value.is_nan() { by } else { value + by }).to_bits())
+            };
+            // Never an error, because there always is a sum.
+            let _ = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
+            sets.store(sets.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         }
     }
 
@@ -62,39 +119,30 @@ impl Gauge {
     /// If it reads a function that panics.
     #[doc(alias = "get")]
     pub fn value(&self) -> f64 {
-        match &*self.source {
-            Source::Set(bits) => f64::from_bits(bits.load(Ordering::Relaxed)),
-            Source::Read(read) => read(),
-        }
-    }
-
-    /// The value, or why the function could not be asked.
-    pub(crate) fn read(&self) -> Reading {
-        // Nothing of ours is changed while the function runs, so nothing can be left half changed.
-        match catch_unwind(AssertUnwindSafe(|| self.value())) {
-            Ok(value) => Reading::Gauge(value),
-            Err(panic) => Reading::Failed(panic_reason(&*panic)),
-        }
+        self.hold.state.value()
     }
 }
 
 impl fmt::Debug for Gauge {
     /// Does not call the function.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.source {
-            Source::Set(_) => f.debug_struct("Gauge").field("value", &self.value()).finish(),
+        match &self.hold.state {
+            Source::Set { .. } => f.debug_struct("Gauge").field("value", &self.value()).finish(),
             Source::Read(_) => f.debug_struct("Gauge").finish_non_exhaustive(),
         }
     }
 }
 
-fn panic_reason(panic: &(dyn Any + Send)) -> String {
+fn panic_reason(panic: Box<dyn Any + Send>) -> String {
     let message = panic
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    match message {
+    let reason = match message {
         Some(message) => format!("the gauge's function panicked: `{message}`"),
         None => "the gauge's function panicked".to_owned(),
-    }
+    };
+    // What was panicked with is foreign too, and might panic once more when it is dropped.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
+    reason
 }

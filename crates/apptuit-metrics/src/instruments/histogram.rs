@@ -1,15 +1,19 @@
 //! How values are spread.
 
-use std::sync::{Arc, Mutex};
+use super::Hold;
+use crate::values::Values;
+use crate::{Distribution, Snapshot};
 
-use super::distribution::Sampled;
-use super::{Totals, lock};
-use crate::{Clock, Reading, Snapshot};
-
-/// The spread of values: exact totals since the start, and quantiles of a sample.
+/// The spread of values: exact totals, and quantiles of a reservoir.
 ///
-/// The sample prefers [recent values](crate::ExponentiallyDecaying). Values that are not a number
-/// are ignored; an infinite one makes the sum and the mean infinite. Empty, it is zero throughout.
+/// By default totals are those of all values since the start, and the reservoir prefers
+/// [recent values](crate::ExponentiallyDecaying); a [`Sampling`](crate::Sampling) chooses others.
+/// What is not a number, or infinite, is refused and [counted](Self::refused). Empty, it is zero
+/// throughout.
+///
+/// Recording takes no lock. On the machine's clock a value may be dated up to 32 values of its
+/// thread too early or too late, where a torrent of values ends or begins; totals do not depend on
+/// that, and on any other [`Clock`](crate::Clock) every value has its own time.
 ///
 /// ```
 /// use apptuit_metrics::Registry;
@@ -22,89 +26,85 @@ use crate::{Clock, Reading, Snapshot};
 /// assert_eq!(basket.snapshot().median(), 3.0);
 /// ```
 #[doc(alias = "Summary")]
-#[doc(alias = "Distribution")]
 #[derive(Clone, Debug)]
 pub struct Histogram {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    clock: Arc<dyn Clock>,
-    distribution: Mutex<Sampled>,
+    hold: Hold<Values>,
 }
 
 impl Histogram {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        let distribution = Mutex::new(Sampled::new());
-        Self { shared: Arc::new(Shared { clock, distribution }) }
+    pub(crate) fn of(hold: Hold<Values>) -> Self {
+        Self { hold }
+    }
+
+    pub(crate) fn hold(&self) -> &Hold<Values> {
+        &self.hold
     }
 
     /// Takes a value in.
     #[doc(alias = "add")]
     #[doc(alias = "update")]
     #[doc(alias = "observe")]
+    #[inline]
     pub fn record(&self, value: impl Into<f64>) {
-        let value = value.into();
-        let now = self.shared.clock.now();
-        lock(&self.shared.distribution).record(value, now);
+        self.hold.state.record(value.into());
     }
 
-    /// The number of values since the start.
+    /// The number of values.
     pub fn count(&self) -> u64 {
-        self.totals().count()
+        self.hold.state.totals().count
     }
 
-    /// The sum of all values since the start.
+    /// The sum of all values.
     pub fn sum(&self) -> f64 {
-        self.totals().sum()
+        self.hold.state.totals().sum
     }
 
-    /// The least value since the start.
+    /// The least value.
     pub fn min(&self) -> f64 {
-        self.totals().min()
+        self.hold.state.totals().min
     }
 
-    /// The greatest value since the start.
+    /// The greatest value.
     pub fn max(&self) -> f64 {
-        self.totals().max()
+        self.hold.state.totals().max
     }
 
-    /// The mean of all values since the start.
+    /// The mean of all values.
     #[doc(alias = "avg")]
     pub fn mean(&self) -> f64 {
-        self.totals().mean()
+        self.hold.state.totals().mean()
     }
 
-    /// The variance of all values since the start (divided by n - 1).
+    /// The variance of all values (divided by n - 1).
     #[doc(alias = "var")]
     pub fn variance(&self) -> f64 {
-        self.totals().variance()
+        self.hold.state.totals().variance()
     }
 
-    /// The standard deviation of all values since the start: the root of the variance.
+    /// The standard deviation of all values: the root of the variance.
     #[doc(alias = "stddev")]
     pub fn std_dev(&self) -> f64 {
-        self.totals().std_dev()
+        self.hold.state.totals().std_dev()
     }
 
-    /// The sample.
+    /// All of this at once, so that the numbers belong together.
+    pub fn distribution(&self) -> Distribution {
+        self.hold.state.read()
+    }
+
+    /// What the reservoir holds.
     pub fn snapshot(&self) -> Snapshot {
-        let values = lock(&self.shared.distribution).values();
-        values.into_iter().collect()
+        self.hold.state.snapshot()
+    }
+
+    /// How many values were refused since the start: not a number, or infinite.
+    pub fn refused(&self) -> u64 {
+        self.hold.state.refused()
     }
 
     /// Forgets all values.
     #[doc(alias = "reset")]
     pub fn clear(&self) {
-        lock(&self.shared.distribution).clear();
-    }
-
-    pub(crate) fn read(&self) -> Reading {
-        Reading::Histogram(lock(&self.shared.distribution).read())
-    }
-
-    fn totals(&self) -> Totals {
-        lock(&self.shared.distribution).totals()
+        self.hold.state.clear();
     }
 }

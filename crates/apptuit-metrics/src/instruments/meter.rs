@@ -1,10 +1,14 @@
 //! How often.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
+use std::time::Duration;
 
-use super::lock;
+use super::counter::Tally;
+use super::{Hold, lock};
+use crate::clock::Time;
+use crate::lane::{self, CellId};
 use crate::moving_average::MovingRates;
-use crate::{Clock, Rates, Reading};
+use crate::{Rates, Reading};
 
 /// The rate of events: the mean since the start, and over the last 1, 5 and 15 minutes.
 ///
@@ -26,69 +30,61 @@ use crate::{Clock, Rates, Reading};
 #[doc(alias = "Rate")]
 #[derive(Clone, Debug)]
 pub struct Meter {
-    shared: Arc<Shared>,
+    cell: CellId,
+    hold: Hold<Pace>,
 }
 
+/// A count of events, and how fast it grows.
 #[derive(Debug)]
-struct Shared {
-    clock: Arc<dyn Clock>,
-    state: Mutex<State>,
+pub(crate) struct Pace {
+    time: Time,
+    events: Tally,
+    rates: Mutex<CountedRates>,
 }
 
+/// Rates, and the events they know of.
 #[derive(Debug)]
-struct State {
-    count: u64,
+pub(crate) struct CountedRates {
     rates: MovingRates,
+    /// Of the current interval, and of those before it.
+    counted: u64,
+    before: u64,
 }
 
-impl Meter {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        let state = Mutex::new(State { count: 0, rates: MovingRates::new(clock.now()) });
-        Self { shared: Arc::new(Shared { clock, state }) }
+impl CountedRates {
+    pub(crate) fn new(now: Duration) -> Self {
+        Self { rates: MovingRates::new(now), counted: 0, before: 0 }
     }
 
-    /// Counts one event.
-    pub fn mark(&self) {
-        self.mark_n(1);
+    /// The rates at `now`, if the current interval has seen `count` events by then.
+    pub(crate) fn read(&mut self, count: u64, now: Duration) -> Rates {
+        self.rates.add(count.saturating_sub(self.counted));
+        self.counted = count;
+        self.rates.read(self.before.saturating_add(count), now)
     }
 
-    /// Counts `n` events.
-    pub fn mark_n(&self, n: u64) {
-        let mut state = lock(&self.shared.state);
-        state.count = state.count.saturating_add(n);
-        state.rates.add(n);
+    /// Begins an interval that has seen no event yet.
+    pub(crate) fn end_interval(&mut self) {
+        self.before = self.before.saturating_add(self.counted);
+        self.counted = 0;
+    }
+}
+
+impl Pace {
+    pub(crate) fn new(time: Time) -> Self {
+        let rates = Mutex::new(CountedRates::new(time.now()));
+        Self { time, events: Tally::new(), rates }
     }
 
-    /// The number of events since the start.
-    pub fn count(&self) -> u64 {
-        lock(&self.shared.state).count
+    pub(crate) fn count(&self) -> u64 {
+        self.events.count().cast_unsigned()
     }
 
-    /// Events per second since the start; zero while no time has passed.
-    pub fn mean_rate(&self) -> f64 {
-        self.numbers().1.mean
-    }
-
-    /// Events per second over the last minute.
-    pub fn one_minute_rate(&self) -> f64 {
-        self.numbers().1.one_minute
-    }
-
-    /// Events per second over the last five minutes.
-    pub fn five_minute_rate(&self) -> f64 {
-        self.numbers().1.five_minutes
-    }
-
-    /// Events per second over the last fifteen minutes.
-    pub fn fifteen_minute_rate(&self) -> f64 {
-        self.numbers().1.fifteen_minutes
-    }
-
-    /// Starts anew.
-    #[doc(alias = "reset")]
-    pub fn clear(&self) {
-        let now = self.shared.clock.now();
-        *lock(&self.shared.state) = State { count: 0, rates: MovingRates::new(now) };
+    fn numbers(&self) -> (u64, Rates) {
+        let now = self.time.now();
+        let mut rates = lock(&self.rates);
+        let count = self.count();
+        (count, rates.read(count, now))
     }
 
     pub(crate) fn read(&self) -> Reading {
@@ -96,10 +92,68 @@ impl Meter {
         Reading::Meter(count, rates)
     }
 
-    fn numbers(&self) -> (u64, Rates) {
-        let now = self.shared.clock.now();
-        let mut state = lock(&self.shared.state);
-        let count = state.count;
-        (count, state.rates.read(count, now))
+    fn clear(&self) {
+        let now = self.time.now();
+        let mut rates = lock(&self.rates);
+        self.events.clear();
+        *rates = CountedRates::new(now);
+    }
+}
+
+impl Meter {
+    pub(crate) fn of(hold: Hold<Pace>) -> Self {
+        Self { cell: hold.state.events.cell(), hold }
+    }
+
+    pub(crate) fn hold(&self) -> &Hold<Pace> {
+        &self.hold
+    }
+
+    /// Counts one event.
+    #[inline]
+    pub fn mark(&self) {
+        lane::add(self.cell, 1);
+    }
+
+    /// Counts `n` events.
+    #[inline]
+    pub fn mark_n(&self, n: u64) {
+        lane::add(self.cell, n.cast_signed());
+    }
+
+    /// The number of events since the start.
+    pub fn count(&self) -> u64 {
+        self.hold.state.count()
+    }
+
+    /// Events per second since the start, and over the last minutes.
+    pub fn rates(&self) -> Rates {
+        self.hold.state.numbers().1
+    }
+
+    /// Events per second since the start; zero while no time has passed.
+    pub fn mean_rate(&self) -> f64 {
+        self.rates().mean
+    }
+
+    /// Events per second over the last minute.
+    pub fn one_minute_rate(&self) -> f64 {
+        self.rates().one_minute
+    }
+
+    /// Events per second over the last five minutes.
+    pub fn five_minute_rate(&self) -> f64 {
+        self.rates().five_minutes
+    }
+
+    /// Events per second over the last fifteen minutes.
+    pub fn fifteen_minute_rate(&self) -> f64 {
+        self.rates().fifteen_minutes
+    }
+
+    /// Starts anew.
+    #[doc(alias = "reset")]
+    pub fn clear(&self) {
+        self.hold.state.clear();
     }
 }

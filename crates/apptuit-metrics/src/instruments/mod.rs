@@ -1,27 +1,63 @@
 //! The five instruments.
 //!
-//! Each is a handle on shared state; a clone counts into the same state.
+//! Each is a handle on shared state; a clone records into the same state.
 
 mod counter;
-mod distribution;
 mod gauge;
 mod histogram;
 mod meter;
 mod timer;
 
 pub use counter::Counter;
-pub(crate) use distribution::Totals;
+pub(crate) use counter::Tally;
 pub use gauge::Gauge;
+pub(crate) use gauge::Source;
 pub use histogram::Histogram;
 pub use meter::Meter;
+pub(crate) use meter::Pace;
+pub(crate) use timer::Durations;
 pub use timer::{Running, Timer};
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use apptuit_model::TimeSeriesName;
 
 /// Locks, also if a thread panicked meanwhile: no state here is left half changed.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// The state of an instrument, and where it is registered.
+#[derive(Debug)]
+pub(crate) struct Registered<S> {
+    pub(crate) name: TimeSeriesName,
+    /// How many instruments the registry made before this one.
+    pub(crate) number: u64,
+    /// Whether it was removed, so that nobody reports it any more.
+    removed: AtomicBool,
+    pub(crate) state: S,
+}
+
+impl<S> Registered<S> {
+    pub(crate) fn new(name: TimeSeriesName, number: u64, state: S) -> Self {
+        Self { name, number, removed: AtomicBool::new(false), state }
+    }
+
+    pub(crate) fn remove(&self) {
+        self.removed.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_removed(&self) -> bool {
+        self.removed.load(Ordering::Relaxed)
+    }
+}
+
+/// A handle's share of an instrument's state.
+///
+/// The outer count of references belongs to one thread's lookups, see the registry's cache: handles
+/// come and go without writing to memory that other threads write to.
+pub(crate) type Hold<S> = Arc<Arc<Registered<S>>>;
 
 #[cfg(test)]
 mod tests {

@@ -1,17 +1,22 @@
 //! How long, and how often.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
-use super::distribution::Sampled;
-use super::{Totals, lock};
-use crate::moving_average::MovingRates;
-use crate::{Clock, Rates, Reading, Snapshot};
+use super::meter::CountedRates;
+use super::{Hold, lock};
+use crate::clock::{Stamp, Time};
+use crate::reservoir::Sampling;
+use crate::values::Values;
+use crate::{Distribution, Rates, Reading, Snapshot};
+
+const NANOS_PER_SEC: f64 = 1e9;
 
 /// Durations: their spread, and the rate at which they are recorded.
 ///
 /// What is read is in seconds, rates are per second. Otherwise it is a
-/// [`Histogram`](crate::Histogram) and a [`Meter`](crate::Meter) that always agree.
+/// [`Histogram`](crate::Histogram) and a [`Meter`](crate::Meter) that always agree. On the machine's
+/// clock durations are measured by the processor's time stamp counter.
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,92 +34,160 @@ use crate::{Clock, Rates, Reading, Snapshot};
 #[doc(alias = "Stopwatch")]
 #[derive(Clone, Debug)]
 pub struct Timer {
-    shared: Arc<Shared>,
+    hold: Hold<Durations>,
 }
 
+/// Durations in seconds, and the rate at which they come.
 #[derive(Debug)]
-struct Shared {
-    clock: Arc<dyn Clock>,
-    state: Mutex<State>,
+pub(crate) struct Durations {
+    values: Values,
+    /// Locked before the values are read, so that both know of the same durations.
+    rates: Mutex<CountedRates>,
 }
 
-#[derive(Debug)]
-struct State {
-    distribution: Sampled,
-    rates: MovingRates,
-}
+impl Durations {
+    pub(crate) fn new(time: Time, sampling: &Sampling) -> Self {
+        let rates = Mutex::new(CountedRates::new(time.now()));
+        Self { values: Values::new(time, sampling), rates }
+    }
 
-impl State {
-    fn read_rates(&mut self, now: Duration) -> Rates {
-        self.rates.read(self.distribution.totals().count(), now)
+    pub(crate) fn values(&self) -> &Values {
+        &self.values
+    }
+
+    fn rates(&self) -> Rates {
+        let mut rates = lock(&self.rates);
+        let count = self.values.totals().count;
+        rates.read(count, self.values.time().now())
+    }
+
+    pub(crate) fn read(&self) -> Reading {
+        let mut rates = lock(&self.rates);
+        let values = self.values.read();
+        Reading::Timer(values, rates.read(values.count, self.values.time().now()))
+    }
+
+    pub(crate) fn report(&self) -> Reading {
+        let mut rates = lock(&self.rates);
+        let values = self.values.report();
+        let reading = Reading::Timer(values, rates.read(values.count, self.values.time().now()));
+        if values.interval {
+            rates.end_interval();
+        }
+        reading
+    }
+
+    fn clear(&self) {
+        let mut rates = lock(&self.rates);
+        self.values.clear();
+        *rates = CountedRates::new(self.values.time().now());
+    }
+
+    /// Records the time since `started`, which is negative if the clock was turned back.
+    #[inline]
+    fn finish(&self, started: Stamp) -> Option<u64> {
+        let time = self.values.time();
+        let (started, now) = (time.nanos_at(started), time.nanos());
+        let Some(nanos) = now.checked_sub(started) else {
+            self.values.refuse();
+            return None;
+        };
+        self.values.record_at(nanos as f64 / NANOS_PER_SEC, now);
+        Some(nanos)
     }
 }
 
 impl Timer {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        let rates = MovingRates::new(clock.now());
-        let state = Mutex::new(State { distribution: Sampled::new(), rates });
-        Self { shared: Arc::new(Shared { clock, state }) }
+    pub(crate) fn of(hold: Hold<Durations>) -> Self {
+        Self { hold }
+    }
+
+    pub(crate) fn hold(&self) -> &Hold<Durations> {
+        &self.hold
+    }
+
+    fn values(&self) -> &Values {
+        &self.hold.state.values
     }
 
     /// Takes a duration in.
     #[doc(alias = "update")]
     #[doc(alias = "observe")]
+    #[inline]
     pub fn record(&self, duration: Duration) {
-        let now = self.shared.clock.now();
-        let mut state = lock(&self.shared.state);
-        state.distribution.record(duration.as_secs_f64(), now);
-        state.rates.add(1);
+        self.values().record(duration.as_secs_f64());
     }
 
     /// Runs `work` and records how long it took, also if it panics.
     #[doc(alias = "measure")]
+    #[inline]
     pub fn time<R>(&self, work: impl FnOnce() -> R) -> R {
         let _running = self.start();
         work()
     }
 
     /// Starts a measurement that is recorded when it is dropped.
-    pub fn start(&self) -> Running {
-        Running { timer: self.clone(), started: Some(self.shared.clock.now()) }
+    ///
+    /// A clock that is turned back meanwhile makes it [refused](Self::refused).
+    #[inline]
+    pub fn start(&self) -> Running<'_> {
+        let durations = &self.hold.state;
+        Running { of: Of::Borrowed(durations), started: Some(durations.values.time().stamp()) }
     }
 
-    /// The number of durations since the start.
+    /// The same, for a measurement that ends elsewhere: in another function, thread or task.
+    #[inline]
+    pub fn start_owned(&self) -> Running<'static> {
+        let started = Some(self.values().time().stamp());
+        Running { of: Of::Owned(self.clone()), started }
+    }
+
+    /// The number of durations.
     pub fn count(&self) -> u64 {
-        self.totals().count()
+        self.values().totals().count
     }
 
-    /// The sum of all durations since the start, in seconds.
+    /// The sum of all durations, in seconds.
     pub fn sum(&self) -> f64 {
-        self.totals().sum()
+        self.values().totals().sum
     }
 
-    /// The shortest duration since the start, in seconds.
+    /// The shortest duration, in seconds.
     pub fn min(&self) -> f64 {
-        self.totals().min()
+        self.values().totals().min
     }
 
-    /// The longest duration since the start, in seconds.
+    /// The longest duration, in seconds.
     pub fn max(&self) -> f64 {
-        self.totals().max()
+        self.values().totals().max
     }
 
-    /// The mean of all durations since the start, in seconds.
+    /// The mean of all durations, in seconds.
     #[doc(alias = "avg")]
     pub fn mean(&self) -> f64 {
-        self.totals().mean()
+        self.values().totals().mean()
     }
 
-    /// The variance of all durations since the start, in seconds squared (divided by n - 1).
+    /// The variance of all durations, in seconds squared (divided by n - 1).
     #[doc(alias = "var")]
     pub fn variance(&self) -> f64 {
-        self.totals().variance()
+        self.values().totals().variance()
     }
 
-    /// The standard deviation of all durations since the start, in seconds.
+    /// The standard deviation of all durations, in seconds.
     #[doc(alias = "stddev")]
     pub fn std_dev(&self) -> f64 {
-        self.totals().std_dev()
+        self.values().totals().std_dev()
+    }
+
+    /// All durations in numbers, in seconds, which belong together.
+    pub fn distribution(&self) -> Distribution {
+        self.values().read()
+    }
+
+    /// Durations per second since the start, and over the last minutes.
+    pub fn rates(&self) -> Rates {
+        self.hold.state.rates()
     }
 
     /// Durations per second since the start; zero while no time has passed.
@@ -137,34 +210,20 @@ impl Timer {
         self.rates().fifteen_minutes
     }
 
-    /// The sample, in seconds.
+    /// What the reservoir holds, in seconds.
     pub fn snapshot(&self) -> Snapshot {
-        let values = lock(&self.shared.state).distribution.values();
-        values.into_iter().collect()
+        self.values().snapshot()
+    }
+
+    /// How many durations were refused since the start: the clock was turned back.
+    pub fn refused(&self) -> u64 {
+        self.values().refused()
     }
 
     /// Starts anew.
     #[doc(alias = "reset")]
     pub fn clear(&self) {
-        let now = self.shared.clock.now();
-        let mut state = lock(&self.shared.state);
-        state.distribution.clear();
-        state.rates = MovingRates::new(now);
-    }
-
-    pub(crate) fn read(&self) -> Reading {
-        let now = self.shared.clock.now();
-        let mut state = lock(&self.shared.state);
-        Reading::Timer(state.distribution.read(), state.read_rates(now))
-    }
-
-    fn totals(&self) -> Totals {
-        lock(&self.shared.state).distribution.totals()
-    }
-
-    fn rates(&self) -> Rates {
-        let now = self.shared.clock.now();
-        lock(&self.shared.state).read_rates(now)
+        self.hold.state.clear();
     }
 }
 
@@ -172,29 +231,39 @@ impl Timer {
 #[doc(alias = "TimerContext")]
 #[must_use = "a measurement ends when this is dropped, which is at once if it is not kept"]
 #[derive(Debug)]
-pub struct Running {
-    timer: Timer,
+pub struct Running<'a> {
+    of: Of<'a>,
     /// `None` once it is recorded.
-    started: Option<Duration>,
+    started: Option<Stamp>,
 }
 
-impl Running {
+#[derive(Debug)]
+enum Of<'a> {
+    Borrowed(&'a Durations),
+    Owned(Timer),
+}
+
+impl Running<'_> {
     /// Ends the measurement, records it and says how long it was.
     ///
-    /// Zero, and not recorded, if the clock went backwards.
+    /// Zero, and refused, if the clock was turned back.
+    #[inline]
     pub fn stop(mut self) -> Duration {
-        self.finish().unwrap_or_default()
+        Duration::from_nanos(self.finish().unwrap_or_default())
     }
 
-    fn finish(&mut self) -> Option<Duration> {
+    #[inline]
+    fn finish(&mut self) -> Option<u64> {
         let started = self.started.take()?;
-        let elapsed = self.timer.shared.clock.now().checked_sub(started)?;
-        self.timer.record(elapsed);
-        Some(elapsed)
+        match &self.of {
+            Of::Borrowed(durations) => durations.finish(started),
+            Of::Owned(timer) => timer.hold.state.finish(started),
+        }
     }
 }
 
-impl Drop for Running {
+impl Drop for Running<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.finish();
     }

@@ -10,22 +10,22 @@ const HOUR: Duration = Duration::from_hours(1);
 
 #[test]
 fn a_sample_keeps_at_most_its_size() {
-    let mut sample = ExponentiallyDecaying::with_size(100, 0.99);
+    let sample = ExponentiallyDecaying::with_size(100, 0.99);
     for value in 0..1000 {
-        sample.record(f64::from(value), Duration::ZERO);
+        sample.offer(&[f64::from(value)], Duration::ZERO);
     }
-    let kept = sample.snapshot();
+    let kept = sample.snapshot(Duration::ZERO);
     assert_eq!(kept.len(), 100);
     assert!(kept.values().iter().all(|value| (0.0..1000.0).contains(value)));
     sample.clear();
-    assert!(sample.snapshot().is_empty());
+    assert!(sample.snapshot(Duration::ZERO).is_empty());
 }
 
 #[test]
 fn a_sample_of_size_zero_stays_empty() {
-    let mut sample = ExponentiallyDecaying::with_size(0, 0.015);
-    sample.record(1.0, Duration::ZERO);
-    assert!(sample.values().is_empty());
+    let sample = ExponentiallyDecaying::with_size(0, 0.015);
+    sample.offer(&[1.0], Duration::ZERO);
+    assert!(sample.snapshot(Duration::ZERO).is_empty());
 }
 
 #[test]
@@ -75,13 +75,13 @@ fn values_of_one_instant_are_sampled_evenly() {
 /// far larger than the sample, the newer has e / (1 + e) of it.
 #[test]
 fn a_value_one_time_constant_later_is_e_times_as_likely() {
-    let mut sample = ExponentiallyDecaying::with_size(1000, 0.01);
+    let sample = ExponentiallyDecaying::with_size(1000, 0.01);
     for (value, at) in [(0.0, 0), (1.0, 100)] {
         for _ in 0..50_000 {
-            sample.record(value, Duration::from_secs(at));
+            sample.offer(&[value], Duration::from_secs(at));
         }
     }
-    let newer = sample.snapshot().mean();
+    let newer = sample.snapshot(Duration::ZERO).mean();
     let e = std::f64::consts::E;
     // A share of 1000 has a deviation of 0.014.
     assert!((newer - e / (1.0 + e)).abs() < 0.09, "{newer}");

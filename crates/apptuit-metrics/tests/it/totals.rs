@@ -75,13 +75,16 @@ fn an_empty_histogram_is_zero_throughout() {
 }
 
 #[test]
-fn a_value_that_is_not_a_number_changes_nothing() {
+fn a_value_that_is_not_finite_changes_nothing_and_is_counted() {
     let (registry, _clock) = registry();
     let histogram = registry.histogram("values");
     histogram.record(1.0);
     let before = registry.dump();
-    histogram.record(f64::NAN);
-    assert_eq!(registry.dump(), before);
+    for refused in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        histogram.record(refused);
+    }
+    let after = registry.dump();
+    assert_eq!((&after[0].reading, after[0].refused), (&before[0].reading, 3));
     histogram.record(3.0);
     assert_eq!((histogram.count(), histogram.sum()), (2, 4.0));
     assert_eq!(histogram.snapshot().values(), [1.0, 3.0]);

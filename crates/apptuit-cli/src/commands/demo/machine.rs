@@ -37,7 +37,7 @@ impl Machine {
 
     /// Looks once: gauges are set, counters go up by what happened since the last look.
     pub(super) fn look(&mut self) {
-        let running = self.look_time.start();
+        let running = self.look_time.start_owned();
         self.processor();
         self.memory();
         self.disks();

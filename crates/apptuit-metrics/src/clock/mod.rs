@@ -1,5 +1,9 @@
 //! Where time comes from.
 
+mod time;
+
+pub(crate) use time::{Stamp, Time};
+
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};

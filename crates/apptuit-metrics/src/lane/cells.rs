@@ -1,0 +1,154 @@
+//! Counts: one cell for each counter in each lane that used it.
+//!
+//! A cell is written by whoever leases its lane, with a plain load and store, and read by all.
+//! Cells stand in chunks; small ones first, so that a program of few counters takes little.
+
+use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
+
+use super::{LANES, open, with};
+use crate::sync::{AtomicI64, Ordering, RwLock};
+
+/// Cells in a cache line; pairs of lines are fetched together.
+const LINE: usize = 16;
+/// Lines of the first chunk; each chunk is twice the one before it, up to the last size.
+const FIRST_LINES: usize = 4;
+const MOST_LINES: usize = 256;
+
+/// Two cache lines of cells: threads do not write into each other's.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(super) struct Line([AtomicI64; LINE]);
+
+type Chunk = &'static [Line];
+type Chunks = &'static [Chunk];
+
+/// The cells of one lane.
+#[derive(Debug)]
+pub(super) struct Cells {
+    chunks: RwLock<Chunks>,
+}
+
+/// Which cell: the same in all lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CellId {
+    chunk: u32,
+    cell: u32,
+}
+
+thread_local! {
+    /// The chunks of this thread's lane. Needs no destructor, so reading it costs one load.
+    static MINE: Cell<Chunks> = const { Cell::new(&[]) };
+}
+
+/// Adds to a cell of this thread's lane.
+#[inline]
+pub(crate) fn add(id: CellId, n: i64) {
+    match find(MINE.get(), id) {
+        Some(cell) => add_to(cell, n),
+        None => add_first(id, n),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn add_first(id: CellId, n: i64) {
+    with(|lane, _| {
+        lane.add(id, n);
+        // An ending thread has lost its place, and must not keep the chunks of a lane it returns.
+        if super::place().is_some() {
+            MINE.set(*open(lane.cells.chunks.read()));
+        }
+    });
+}
+
+/// The sum of a cell over all lanes.
+pub(crate) fn sum(id: CellId) -> i64 {
+    LANES.sum(id)
+}
+
+/// Forgets whose chunks they are, because the lane is given back.
+pub(super) fn forget() {
+    MINE.set(&[]);
+}
+
+#[inline]
+fn find(chunks: Chunks, id: CellId) -> Option<&'static AtomicI64> {
+    let line = chunks.get(id.chunk as usize)?.get(id.cell as usize / LINE)?;
+    Some(&line.0[id.cell as usize % LINE])
+}
+
+/// There is one writer, so a load and a store lose nothing, and cost less than one locked
+/// instruction. Relaxed: a count orders nothing but itself.
+#[inline]
+fn add_to(cell: &AtomicI64, n: i64) {
+    cell.store(cell.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+}
+
+impl Default for Cells {
+    fn default() -> Self {
+        Self { chunks: RwLock::new(&[]) }
+    }
+}
+
+impl Cells {
+    pub(super) fn get(&self, id: CellId) -> i64 {
+        let chunks = *open(self.chunks.read());
+        find(chunks, id).map_or(0, |cell| cell.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn add(&self, id: CellId, n: i64) {
+        let chunks = *open(self.chunks.read());
+        let cell = find(chunks, id).unwrap_or_else(|| self.make(id));
+        add_to(cell, n);
+    }
+
+    /// Makes the chunk of a cell.
+    fn make(&self, id: CellId) -> &'static AtomicI64 {
+        let mut chunks = open(self.chunks.write());
+        let mut more = chunks.to_vec();
+        more.resize(more.len().max(id.chunk as usize + 1), &[]);
+        let lines = (0..lines_of(id.chunk)).map(|_| Line(Default::default()));
+        let chunk: Chunk = Box::leak(lines.collect());
+        more[id.chunk as usize] = chunk;
+        // The list before this one may be in use by a reader, and stays: a few words a chunk.
+        *chunks = Box::leak(more.into_boxed_slice());
+        &chunk[id.cell as usize / LINE].0[id.cell as usize % LINE]
+    }
+}
+
+/// The number of lines of a chunk.
+fn lines_of(chunk: u32) -> usize {
+    MOST_LINES.min(FIRST_LINES << chunk.min(16))
+}
+
+/// Cells that no counter has, and the number of those ever made.
+static IDS: Mutex<Ids> = Mutex::new(Ids { free: Vec::new(), chunk: 0, cell: 0 });
+
+struct Ids {
+    free: Vec<CellId>,
+    /// The next that was never used.
+    chunk: u32,
+    cell: u32,
+}
+
+impl CellId {
+    /// A cell that nobody else has. It may have counted before.
+    pub(crate) fn lease() -> Self {
+        let mut ids = IDS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(id) = ids.free.pop() {
+            return id;
+        }
+        let id = Self { chunk: ids.chunk, cell: ids.cell };
+        ids.cell += 1;
+        if ids.cell as usize == lines_of(ids.chunk) * LINE {
+            (ids.chunk, ids.cell) = (ids.chunk + 1, 0);
+        }
+        id
+    }
+
+    /// Hands a cell to whoever leases next; nobody may add to it any more.
+    pub(crate) fn give_back(self) {
+        IDS.lock().unwrap_or_else(PoisonError::into_inner).free.push(self);
+    }
+}

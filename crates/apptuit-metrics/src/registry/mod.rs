@@ -1,0 +1,333 @@
+//! Instruments by name: get or create, remove, dump.
+
+mod builder;
+mod cache;
+mod idle;
+mod instrument;
+mod offenders;
+mod table;
+
+pub use builder::RegistryBuilder;
+pub use offenders::Offender;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use apptuit_model::TimeSeriesName;
+
+use crate::clock::Time;
+use crate::instruments::{
+    Counter, Durations, Gauge, Histogram, Meter, Pace, Source, Tally, Timer, lock,
+};
+use crate::lane::open;
+use crate::values::Values;
+use crate::{Clock, Metric, Named, Sampling};
+use idle::{Idle, Use};
+pub(crate) use instrument::Handle;
+use instrument::Instrument;
+use table::{Found, Table};
+
+/// Instruments by name.
+///
+/// A clone is the same registry. Each kind has its own names, so that asking for a meter named
+/// like a counter makes a meter; registering cannot fail.
+///
+/// ```
+/// use apptuit_metrics::Registry;
+///
+/// let registry = Registry::new();
+/// registry.counter("orders.accepted").inc();
+/// registry.counter("orders.accepted").inc();
+/// assert_eq!(registry.counter("orders.accepted").count(), 2);
+/// assert_eq!(registry.len(), 1);
+/// ```
+#[doc(alias = "MetricRegistry")]
+#[doc(alias = "MetricsRegistry")]
+#[doc(alias = "Recorder")]
+#[derive(Clone)]
+pub struct Registry {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// A random number, so that no other registry has it and its bits can be mixed into hashes.
+    id: u64,
+    time: Time,
+    clock: Arc<dyn Clock>,
+    sampling: Sampling,
+    table: RwLock<Table>,
+    idle: Option<Mutex<Idle>>,
+}
+
+impl Registry {
+    /// An empty registry on the machine's clock.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// An empty registry whose instruments read `clock`.
+    pub fn with_clock(clock: impl Clock) -> Self {
+        Self::builder().clock(clock).build()
+    }
+
+    /// Settings for a registry.
+    pub fn builder() -> RegistryBuilder {
+        RegistryBuilder::new()
+    }
+
+    fn of(settings: RegistryBuilder) -> Self {
+        let shared = Shared {
+            id: fastrand::u64(..),
+            clock: settings.time.clock(),
+            time: settings.time,
+            sampling: settings.sampling,
+            table: RwLock::new(Table::with_cap(settings.cap)),
+            idle: settings.idle_timeout.map(|timeout| Mutex::new(Idle::new(timeout))),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The counter of this name, created if need be.
+    pub fn counter(&self, name: impl Named) -> Counter {
+        self.get_or_create(name, |_| Tally::new())
+    }
+
+    /// The gauge of this name, created without a value if need be.
+    ///
+    /// If the name belongs to a [`gauge_fn`](Self::gauge_fn), the gauge reads that function, and
+    /// setting it changes nothing.
+    pub fn gauge(&self, name: impl Named) -> Gauge {
+        self.get_or_create(name, |_| Source::unset())
+    }
+
+    /// Registers a gauge whose value is what `read` returns, asked at every dump.
+    ///
+    /// Of two gauges of one name the first stays. `read` may use the registry; if it panics, it
+    /// loses its own value and no other.
+    #[doc(alias = "CallbackGauge")]
+    pub fn gauge_fn(&self, name: impl Named, read: impl Fn() -> f64 + Send + Sync + 'static) {
+        let _: Gauge = self.get_or_create(name, |_| Source::reading(read));
+    }
+
+    /// The meter of this name, created if need be.
+    pub fn meter(&self, name: impl Named) -> Meter {
+        self.get_or_create(name, |shared| Pace::new(shared.time.clone()))
+    }
+
+    /// The histogram of this name, created if need be.
+    pub fn histogram(&self, name: impl Named) -> Histogram {
+        self.get_or_create(name, |shared| Values::new(shared.time.clone(), &shared.sampling))
+    }
+
+    /// The histogram of this name, created with a reservoir of its own if need be.
+    pub fn histogram_with(&self, name: impl Named, sampling: &Sampling) -> Histogram {
+        self.get_or_create(name, |shared| Values::new(shared.time.clone(), sampling))
+    }
+
+    /// The timer of this name, created if need be.
+    pub fn timer(&self, name: impl Named) -> Timer {
+        self.get_or_create(name, |shared| Durations::new(shared.time.clone(), &shared.sampling))
+    }
+
+    /// The timer of this name, created with a reservoir of its own if need be.
+    pub fn timer_with(&self, name: impl Named, sampling: &Sampling) -> Timer {
+        self.get_or_create(name, |shared| Durations::new(shared.time.clone(), sampling))
+    }
+
+    /// Forgets the instruments of this name, of every kind; whether there were any.
+    ///
+    /// Handles go on working, but are no longer reported.
+    #[doc(alias = "unregister")]
+    pub fn remove(&self, name: impl Named) -> bool {
+        let name = name.into_name();
+        // Dropped without the lock: a gauge's function may own anything, even this registry.
+        let removed = self.write().take(&name, |_| true);
+        removed.iter().for_each(Instrument::remove);
+        cache::invalidate();
+        !removed.is_empty()
+    }
+
+    /// Forgets all instruments. Handles go on working, but are no longer reported.
+    pub fn clear(&self) {
+        // Dropped without the lock, as in `remove`.
+        let removed = self.write().take_all();
+        removed.iter().for_each(Instrument::remove);
+        cache::invalidate();
+    }
+
+    /// The number of instruments.
+    pub fn len(&self) -> usize {
+        self.read().len()
+    }
+
+    /// Whether there are no instruments.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The clock the instruments read.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
+    /// What every instrument says now. Nothing is changed by asking.
+    ///
+    /// The set of instruments is that of one instant, and the numbers of each belong together.
+    /// Order: counters, histograms, meters, timers, gauges, each as they were created. Functions of
+    /// gauges run in the calling thread, and no lock is held meanwhile.
+    #[doc(alias = "dump_metrics")]
+    pub fn dump(&self) -> Vec<Metric> {
+        self.instruments().iter().map(Instrument::read).collect()
+    }
+
+    /// What every instrument says in a report: a [`dump`](Self::dump) that ends intervals.
+    ///
+    /// Histograms and timers that are sampled [per report](Sampling::per_report) begin anew, so
+    /// one reporter should ask. Instruments that were not used for the
+    /// [idle timeout](RegistryBuilder::idle_timeout) are left out.
+    pub fn report(&self) -> Vec<Metric> {
+        let instruments = self.instruments();
+        let Some(idle) = &self.shared.idle else {
+            return instruments.iter().map(Instrument::report).collect();
+        };
+        let now = self.shared.clock.now();
+        let (mut report, mut unused) = (Vec::with_capacity(instruments.len()), Vec::new());
+        for instrument in &instruments {
+            let activity = instrument.activity();
+            match lock(idle).look(instrument.number(), activity, now) {
+                Use::Used => report.push(instrument.report()),
+                // Threads keep handles of what they asked for; those shall not keep it alive.
+                Use::NewlyIdle => cache::invalidate(),
+                Use::Idle => unused.push(instrument.name().clone()),
+            }
+        }
+        drop(instruments);
+        self.forget_unused(&unused, idle);
+        report
+    }
+
+    /// Metrics that have tags, those of the most series first: which metric grows, by which tag.
+    ///
+    /// ```
+    /// use apptuit_metrics::Registry;
+    ///
+    /// let registry = Registry::new();
+    /// for user in ["ann", "bob", "cid"] {
+    ///     registry.counter(("logins", [("host", "a"), ("user", user)])).inc();
+    /// }
+    /// let worst = &registry.offenders()[0];
+    /// assert_eq!((&*worst.metric, worst.series), ("logins", 3));
+    /// assert_eq!((&*worst.tag, worst.values), ("user", 3));
+    /// ```
+    pub fn offenders(&self) -> Vec<Offender> {
+        offenders::offenders(&self.read())
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.shared.id
+    }
+
+    /// All instruments, in the order of a dump.
+    fn instruments(&self) -> Vec<Instrument> {
+        let mut instruments: Vec<_> = self.read().iter().cloned().collect();
+        instruments.sort_unstable_by_key(|it| (it.kind(), it.number()));
+        instruments
+    }
+
+    /// Forgets the instruments of these names that are idle and that nobody has a handle of.
+    fn forget_unused(&self, unused: &[TimeSeriesName], idle: &Mutex<Idle>) {
+        let mut forgotten = Vec::new();
+        let mut idle = lock(idle);
+        {
+            let mut table = self.write();
+            // The table alone holds it; and nobody gets a handle while the table is locked.
+            let is_unused = |it: &Instrument| it.holders() == 1 && idle.is_still_idle(it);
+            for name in unused {
+                forgotten.extend(table.take(name, is_unused));
+            }
+            let there: HashSet<u64> = table.iter().map(Instrument::number).collect();
+            idle.retain(|number| there.contains(&number));
+        }
+        drop(idle);
+        drop(forgotten);
+    }
+
+    #[inline]
+    fn get_or_create<H: Handle>(
+        &self,
+        name: impl Named,
+        make: impl FnOnce(&Shared) -> H::State,
+    ) -> H {
+        let hash = name.hash();
+        let key = hash ^ self.shared.id;
+        cache::find(key, |have| name.is(have))
+            .unwrap_or_else(|| self.look_up(name, hash, key, make))
+    }
+
+    #[inline(never)]
+    fn look_up<H: Handle>(
+        &self,
+        name: impl Named,
+        hash: u64,
+        key: u64,
+        make: impl FnOnce(&Shared) -> H::State,
+    ) -> H {
+        let edition = cache::edition();
+        let found = self.read().find::<H>(hash, &name).cloned();
+        let found = match found {
+            Some(found) => Found::Own(found),
+            None => self.create::<H>(name.into_name(), hash, make),
+        };
+        match found {
+            Found::Own(found) => {
+                let handle = H::of(Arc::new(found));
+                if let Some(handle) = handle.clone().lift() {
+                    cache::keep(key, edition, handle);
+                }
+                handle
+            }
+            // Not kept, because it is not of that name, and because each such call is counted.
+            Found::Overflow(found) => H::of(Arc::new(found)),
+        }
+    }
+
+    fn create<H: Handle>(
+        &self,
+        name: TimeSeriesName,
+        hash: u64,
+        make: impl FnOnce(&Shared) -> H::State,
+    ) -> Found<H::State> {
+        if let Some(found) = self.read().find_or_overflow::<H>(hash, &name) {
+            return found;
+        }
+        // Made without the lock, because it reads the clock; whoever inserts first wins. The loser
+        // is dropped without the lock, too.
+        let mut state = Some(make(&self.shared));
+        let inserted = self.write().insert::<H>(hash, name, &mut state);
+        inserted.expect("there is a state to insert")
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Table> {
+        open(self.shared.table.read())
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Table> {
+        open(self.shared.table.write())
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry")
+            .field("instruments", &self.len())
+            .field("clock", self.clock())
+            .finish()
+    }
+}

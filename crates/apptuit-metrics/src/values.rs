@@ -1,0 +1,223 @@
+//! What a histogram and a timer do with values: exact totals of all, and a reservoir for quantiles.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::clock::Time;
+use crate::instruments::lock;
+use crate::lane::{self, PerLane};
+use crate::recorder::{RING, Recorder};
+use crate::reservoir::{Reservoir, Sampling};
+use crate::sync::{AtomicU64, Ordering};
+use crate::totals::Totals;
+use crate::{Distribution, Snapshot};
+
+/// Where values are few, the clock is read for each of them; in a torrent, once in so many.
+const LONGEST_STRIDE: u64 = 32;
+/// Values are a torrent if those since the clock was last read took less than this, in nanoseconds.
+const TORRENT: u64 = 1_000_000;
+
+/// Values recorded by many threads, without a lock, and read by one at a time.
+#[derive(Debug)]
+pub(crate) struct Values {
+    time: Time,
+    recorders: PerLane<Recorder>,
+    /// The number of the interval that values count in. A new one begins when all is forgotten.
+    interval: AtomicU64,
+    /// One, or two that take turns from interval to interval.
+    reservoirs: Box<[Box<dyn Reservoir>]>,
+    /// Totals of what readers took from the recorders in this interval. Only readers lock it.
+    taken: Mutex<Totals>,
+    refused: AtomicU64,
+}
+
+impl Values {
+    pub(crate) fn new(time: Time, sampling: &Sampling) -> Self {
+        let reservoirs = (0..if sampling.is_per_report() { 2 } else { 1 }).map(|_| sampling.make());
+        Self {
+            time,
+            recorders: PerLane::new(),
+            interval: AtomicU64::new(0),
+            reservoirs: reservoirs.collect(),
+            taken: Mutex::default(),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn time(&self) -> &Time {
+        &self.time
+    }
+
+    /// Takes in a value of now.
+    #[inline]
+    pub(crate) fn record(&self, value: f64) {
+        if !value.is_finite() {
+            return self.refuse();
+        }
+        match lane::place().and_then(|place| self.recorders.get(place)) {
+            Some(recorder) if recorder.push(value) => {}
+            _ => self.attend(value),
+        }
+    }
+
+    /// Takes in a value of the instant `now`, in nanoseconds of this instrument's clock.
+    #[inline]
+    pub(crate) fn record_at(&self, value: f64, now: u64) {
+        match lane::place().and_then(|place| self.recorders.get(place)) {
+            Some(recorder) if recorder.push_at(value, now, self.time.tolerance()) => {}
+            _ => self.with_recorder(value, now, |_| RING as u64),
+        }
+    }
+
+    /// Counts a value that is none.
+    #[cold]
+    pub(crate) fn refuse(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    #[inline(never)]
+    fn attend(&self, value: f64) {
+        let now = self.time.nanos();
+        let exact = self.time.tolerance() == 0;
+        self.with_recorder(value, now, |recorder| {
+            let (looked, stride) = recorder.pace();
+            let torrent = !exact && now.wrapping_sub(looked) < TORRENT;
+            if torrent { LONGEST_STRIDE.min(stride * 2) } else { 1 }
+        });
+    }
+
+    /// Hands a value to this thread's recorder, which needs attention or is to be made.
+    #[inline(never)]
+    fn with_recorder(&self, value: f64, now: u64, stride: impl Fn(&Recorder) -> u64) {
+        let attend = |recorder: &Recorder| {
+            recorder.attend(value, now, self.time.tolerance(), stride(recorder), |recorder| {
+                recorder.fold(&self.interval, |interval, batch| {
+                    self.offer(interval, batch.values(), batch.at);
+                });
+            });
+        };
+        if let Some(recorder) = lane::place().and_then(|place| self.recorders.get(place)) {
+            return attend(recorder);
+        }
+        lane::with(|_, place| match self.recorders.get_or_make(place, Recorder::new) {
+            Some(recorder) => attend(recorder),
+            // More threads than places.
+            None => self.keep(&mut lock(&self.taken), &[value], now),
+        });
+    }
+
+    /// Offers values to the reservoir of an interval, which may be foreign code.
+    fn offer(&self, interval: u64, values: &[f64], at: u64) {
+        let reservoir = self.reservoir(interval);
+        let offer = || reservoir.offer(values, Duration::from_nanos(at));
+        // A reservoir that panics loses its sample, and neither a total nor the thread that records.
+        if catch_unwind(AssertUnwindSafe(offer)).is_err() {
+            self.refuse();
+        }
+    }
+
+    /// Keeps values that were taken from a recorder.
+    fn keep(&self, taken: &mut Totals, values: &[f64], at: u64) {
+        taken.merge(&Totals::of(values));
+        self.offer(self.interval.load(Ordering::Relaxed), values, at);
+    }
+
+    /// All values of an interval, and when the last was recorded.
+    fn drain(&self, taken: &mut Totals, interval: u64) -> (Totals, Option<u64>) {
+        let (mut folded, mut last) = (Totals::default(), None);
+        for recorder in self.recorders.iter() {
+            let part = recorder.read(interval);
+            folded.merge(&part.folded);
+            last = last.max(part.last);
+            let values = part.batch.values();
+            if !values.is_empty() {
+                taken.merge(&Totals::of(values));
+                self.offer(interval, values, part.batch.at);
+            }
+        }
+        folded.merge(taken);
+        (folded, last)
+    }
+
+    /// How many values were ever recorded, whatever was forgotten meanwhile.
+    pub(crate) fn activity(&self) -> u64 {
+        self.recorders.iter().fold(0, |sum, recorder| sum.wrapping_add(recorder.recorded()))
+    }
+
+    /// The totals of the current interval.
+    pub(crate) fn totals(&self) -> Totals {
+        self.drain(&mut lock(&self.taken), self.interval.load(Ordering::Relaxed)).0
+    }
+
+    /// The reservoir of the current interval.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut taken = lock(&self.taken);
+        let interval = self.interval.load(Ordering::Relaxed);
+        self.drain(&mut taken, interval);
+        self.reservoir(interval).snapshot(Duration::from_nanos(self.time.nanos()))
+    }
+
+    /// The current interval in numbers.
+    pub(crate) fn read(&self) -> Distribution {
+        let mut taken = lock(&self.taken);
+        let interval = self.interval.load(Ordering::Relaxed);
+        let (totals, last) = self.drain(&mut taken, interval);
+        self.numbers(interval, &totals, last)
+    }
+
+    /// The current interval in numbers; if it lasts from report to report, the next begins.
+    pub(crate) fn report(&self) -> Distribution {
+        if self.reservoirs.len() == 1 { self.read() } else { self.end_interval() }
+    }
+
+    /// Forgets all values.
+    pub(crate) fn clear(&self) {
+        self.end_interval();
+    }
+
+    fn end_interval(&self) -> Distribution {
+        let mut taken = lock(&self.taken);
+        let interval = self.interval.load(Ordering::Relaxed);
+        self.interval.store(interval + 1, Ordering::Relaxed);
+        // Before any recorder is read: see there.
+        crate::sync::fence(Ordering::SeqCst);
+        let (totals, last) = self.drain(&mut taken, interval);
+        let numbers = self.numbers(interval, &totals, last);
+        *taken = Totals::default();
+        self.reservoir(interval).clear();
+        numbers
+    }
+
+    fn reservoir(&self, interval: u64) -> &dyn Reservoir {
+        let turn = self.reservoirs.get((interval & 1) as usize);
+        &**turn.unwrap_or(&self.reservoirs[0])
+    }
+
+    fn numbers(&self, interval: u64, totals: &Totals, last: Option<u64>) -> Distribution {
+        let now = self.time.nanos();
+        let sample = self.reservoir(interval).snapshot(Duration::from_nanos(now));
+        // The reservoir may have seen values after the totals were read.
+        let quantile = |q| sample.quantile(q).clamp(totals.min, totals.max);
+        Distribution {
+            count: totals.count,
+            sum: totals.sum,
+            min: totals.min,
+            max: totals.max,
+            mean: totals.mean(),
+            std_dev: totals.std_dev(),
+            p50: quantile(0.5),
+            p75: quantile(0.75),
+            p95: quantile(0.95),
+            p98: quantile(0.98),
+            p99: quantile(0.99),
+            p999: quantile(0.999),
+            interval: self.reservoirs.len() > 1,
+            idle: last.map(|last| Duration::from_nanos(now.saturating_sub(last))),
+        }
+    }
+}
