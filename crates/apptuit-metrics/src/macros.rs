@@ -100,12 +100,15 @@ pub mod site {
     use std::fmt;
     use std::ops::Deref;
     use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use crate::Registry;
     use crate::registry::Handle;
 
     /// A place in a program that names an instrument.
     pub struct Site<H> {
+        /// The [version](Registry::version) of the registry in which the handle kept is good.
+        version: AtomicU64,
         kept: OnceLock<Kept<H>>,
     }
 
@@ -147,7 +150,7 @@ pub mod site {
 
     impl<H> Site<H> {
         pub const fn new() -> Self {
-            Self { kept: OnceLock::new() }
+            Self { version: AtomicU64::new(0), kept: OnceLock::new() }
         }
     }
 
@@ -157,10 +160,7 @@ pub mod site {
         #[inline]
         pub fn find(&'static self, registry: &Registry, make: impl Fn(&Registry) -> H) -> Lent<H> {
             match self.kept.get() {
-                // A handle of an instrument that was removed meanwhile is of no use.
-                Some(kept)
-                    if kept.registry == registry.id() && !kept.handle.hold().is_removed() =>
-                {
+                Some(kept) if self.version.load(Ordering::Relaxed) == registry.version() => {
                     Lent::Kept(&kept.handle)
                 }
                 _ => self.make(registry, make),
@@ -170,9 +170,15 @@ pub mod site {
         #[cold]
         #[inline(never)]
         fn make(&'static self, registry: &Registry, make: impl Fn(&Registry) -> H) -> Lent<H> {
-            let handle = make(registry);
-            self.kept.get_or_init(|| Kept { registry: registry.id(), handle: handle.clone() });
-            Lent::Made(handle)
+            let version = registry.version();
+            let kept =
+                self.kept.get_or_init(|| Kept { registry: registry.id(), handle: make(registry) });
+            // Of another registry, or removed: a handle that is of no use here.
+            if kept.registry != registry.id() || kept.handle.hold().is_removed() {
+                return Lent::Made(make(registry));
+            }
+            self.version.store(version, Ordering::Relaxed);
+            Lent::Kept(&kept.handle)
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::sync::{AtomicU64, Ordering, fence, spin};
 use crate::totals::Totals;
 
 /// Values a recorder holds before they are folded.
-pub(crate) const RING: usize = if cfg!(loom) { 2 } else { 64 };
+pub(crate) const RING: usize = if cfg!(loom) { 2 } else { 128 };
 
 /// The values that one lane recorded into one instrument.
 #[derive(Debug)]
@@ -170,13 +170,12 @@ impl Recorder {
         fence(Ordering::SeqCst);
         let interval = interval.load(Ordering::Relaxed);
         let head = self.head.load(Ordering::Relaxed);
-        let batch = loop {
-            let tail = self.tail.load(Ordering::Acquire);
-            let batch = self.copy(tail, head);
-            if self.take(tail, head) {
-                break batch;
-            }
-        };
+        let mut tail = self.tail.load(Ordering::Acquire);
+        let mut batch = self.copy(tail, head);
+        while !self.take(tail, head) {
+            tail = self.tail.load(Ordering::Acquire);
+            batch = self.copy(tail, head);
+        }
         if batch.len > 0 {
             self.sets[(interval & 1) as usize].add(interval, &Totals::of(batch.values()));
             see(interval, &batch);
@@ -221,15 +220,12 @@ impl Recorder {
 
     /// The values between two places of the ring.
     fn copy(&self, tail: u64, head: u64) -> Batch {
-        let mut batch = Batch { values: [0.0; RING], len: 0, at: self.at.load(Ordering::Relaxed) };
-        for place in tail..head {
-            let bits = self.slot(place).load(Ordering::Relaxed);
-            if let Some(value) = batch.values.get_mut(batch.len) {
-                *value = f64::from_bits(bits);
-                batch.len += 1;
-            }
-        }
-        batch
+        #[expect(clippy::cast_possible_truncation, reason = "at most the size of the ring")]
+        let len = (head - tail).min(RING as u64) as usize;
+        let at = self.at.load(Ordering::Relaxed);
+        // What stands beyond the last of them is copied, too: that costs less than a decision.
+        let bits = |n: usize| self.slot(tail + n as u64).load(Ordering::Relaxed);
+        Batch { values: std::array::from_fn(|n| f64::from_bits(bits(n))), len, at }
     }
 
     /// Whether what is between two places was still there, and now is whose who asks.

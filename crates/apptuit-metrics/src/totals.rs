@@ -20,40 +20,25 @@ impl Totals {
     #[inline]
     pub(crate) fn of(values: &[f64]) -> Self {
         let Some(&first) = values.first() else { return Self::default() };
-        // Four of each, so that the processor need not wait for one addition to begin the next.
-        let mut sums = [0.0; 4];
-        let (mut mins, mut maxs) = ([first; 4], [first; 4]);
+        let mut parts = Parts::new(first);
         let (fours, rest) = values.as_chunks::<4>();
         for four in fours {
-            for (n, &value) in four.iter().enumerate() {
-                sums[n] += value;
-                mins[n] = if value < mins[n] { value } else { mins[n] };
-                maxs[n] = if value > maxs[n] { value } else { maxs[n] };
+            for (n, value) in four.iter().enumerate() {
+                parts.add(n, *value, first);
             }
         }
-        for (n, &value) in rest.iter().enumerate() {
-            sums[n] += value;
-            mins[n] = if value < mins[n] { value } else { mins[n] };
-            maxs[n] = if value > maxs[n] { value } else { maxs[n] };
+        for (n, value) in rest.iter().enumerate() {
+            parts.add(n, *value, first);
         }
-        let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-        let center = sum / values.len() as f64;
-        let mut squares = [0.0; 4];
-        for four in fours {
-            for (n, &value) in four.iter().enumerate() {
-                squares[n] += (value - center) * (value - center);
-            }
-        }
-        for (n, &value) in rest.iter().enumerate() {
-            squares[n] += (value - center) * (value - center);
-        }
+        let all = |[a, b, c, d]: [f64; 4]| (a + b) + (c + d);
+        let (count, off) = (values.len() as f64, all(parts.offs));
         Self {
             count: values.len() as u64,
-            sum,
-            min: mins.into_iter().fold(first, f64::min),
-            max: maxs.into_iter().fold(first, f64::max),
-            center,
-            squares: (squares[0] + squares[1]) + (squares[2] + squares[3]),
+            sum: all(parts.sums),
+            min: parts.mins.into_iter().fold(first, f64::min),
+            max: parts.maxs.into_iter().fold(first, f64::max),
+            center: first + off / count,
+            squares: (all(parts.squares) - off * off / count).max(0.0),
         }
     }
 
@@ -89,5 +74,34 @@ impl Totals {
 
     pub(crate) fn std_dev(&self) -> f64 {
         self.variance().sqrt()
+    }
+}
+
+/// Four of each, so that the processor need not wait for one addition to begin the next.
+///
+/// Squares are about the first value. That one is among the values, so what the shift costs in
+/// digits is bounded by their number: a first value far from the rest makes the variance large, too.
+struct Parts {
+    sums: [f64; 4],
+    mins: [f64; 4],
+    maxs: [f64; 4],
+    offs: [f64; 4],
+    squares: [f64; 4],
+}
+
+impl Parts {
+    fn new(first: f64) -> Self {
+        let [sums, offs, squares] = [[0.0; 4]; 3];
+        Self { sums, mins: [first; 4], maxs: [first; 4], offs, squares }
+    }
+
+    #[inline]
+    fn add(&mut self, n: usize, value: f64, first: f64) {
+        let off = value - first;
+        self.sums[n] += value;
+        self.offs[n] += off;
+        self.squares[n] += off * off;
+        self.mins[n] = if value < self.mins[n] { value } else { self.mins[n] };
+        self.maxs[n] = if value > self.maxs[n] { value } else { self.maxs[n] };
     }
 }

@@ -14,7 +14,7 @@ use crate::totals::Totals;
 use crate::{Distribution, Snapshot};
 
 /// Where values are few, the clock is read for each of them; in a torrent, once in so many.
-const LONGEST_STRIDE: u64 = 32;
+const LONGEST_STRIDE: u64 = 64;
 /// Values are a torrent if those since the clock was last read took less than this, in nanoseconds.
 const TORRENT: u64 = 1_000_000;
 
@@ -55,7 +55,7 @@ impl Values {
         if !value.is_finite() {
             return self.refuse();
         }
-        match lane::place().and_then(|place| self.recorders.get(place)) {
+        match self.recorders.get(lane::place()) {
             Some(recorder) if recorder.push(value) => {}
             _ => self.attend(value),
         }
@@ -64,7 +64,7 @@ impl Values {
     /// Takes in a value of the instant `now`, in nanoseconds of this instrument's clock.
     #[inline]
     pub(crate) fn record_at(&self, value: f64, now: u64) {
-        match lane::place().and_then(|place| self.recorders.get(place)) {
+        match self.recorders.get(lane::place()) {
             Some(recorder) if recorder.push_at(value, now, self.time.tolerance()) => {}
             _ => self.with_recorder(value, now, |_| RING as u64),
         }
@@ -101,7 +101,7 @@ impl Values {
                 });
             });
         };
-        if let Some(recorder) = lane::place().and_then(|place| self.recorders.get(place)) {
+        if let Some(recorder) = self.recorders.get(lane::place()) {
             return attend(recorder);
         }
         lane::with(|_, place| match self.recorders.get_or_make(place, Recorder::new) {

@@ -9,18 +9,14 @@ use std::sync::{Mutex, PoisonError};
 use super::{LANES, open, with};
 use crate::sync::{AtomicI64, Ordering, RwLock};
 
-/// Cells in a cache line; pairs of lines are fetched together.
-const LINE: usize = 16;
-/// Lines of the first chunk; each chunk is twice the one before it, up to the last size.
-const FIRST_LINES: usize = 4;
-const MOST_LINES: usize = 256;
+/// Cells of the first chunk; each chunk is twice the one before it, up to the last size.
+const FIRST: u32 = 64;
+const MOST: u32 = 4096;
+/// Cells at either end of a chunk that nobody uses: a pair of cache lines, which are fetched
+/// together. What stands before and behind a chunk in memory may be written by other threads.
+const MARGIN: u32 = 16;
 
-/// Two cache lines of cells: threads do not write into each other's.
-#[derive(Debug)]
-#[repr(align(128))]
-pub(super) struct Line([AtomicI64; LINE]);
-
-type Chunk = &'static [Line];
+type Chunk = &'static [AtomicI64];
 type Chunks = &'static [Chunk];
 
 /// The cells of one lane.
@@ -56,7 +52,7 @@ fn add_first(id: CellId, n: i64) {
     with(|lane, _| {
         lane.add(id, n);
         // An ending thread has lost its place, and must not keep the chunks of a lane it returns.
-        if super::place().is_some() {
+        if super::place() != super::Place::NONE {
             MINE.set(*open(lane.cells.chunks.read()));
         }
     });
@@ -74,8 +70,7 @@ pub(super) fn forget() {
 
 #[inline]
 fn find(chunks: Chunks, id: CellId) -> Option<&'static AtomicI64> {
-    let line = chunks.get(id.chunk as usize)?.get(id.cell as usize / LINE)?;
-    Some(&line.0[id.cell as usize % LINE])
+    chunks.get(id.chunk as usize)?.get(id.cell as usize)
 }
 
 /// There is one writer, so a load and a store lose nothing, and cost less than one locked
@@ -108,22 +103,22 @@ impl Cells {
         let mut chunks = open(self.chunks.write());
         let mut more = chunks.to_vec();
         more.resize(more.len().max(id.chunk as usize + 1), &[]);
-        let lines = (0..lines_of(id.chunk)).map(|_| Line(Default::default()));
-        let chunk: Chunk = Box::leak(lines.collect());
+        let cells = (0..cells_of(id.chunk) + 2 * MARGIN).map(|_| AtomicI64::new(0));
+        let chunk: Chunk = Box::leak(cells.collect());
         more[id.chunk as usize] = chunk;
         // The list before this one may be in use by a reader, and stays: a few words a chunk.
         *chunks = Box::leak(more.into_boxed_slice());
-        &chunk[id.cell as usize / LINE].0[id.cell as usize % LINE]
+        &chunk[id.cell as usize]
     }
 }
 
-/// The number of lines of a chunk.
-fn lines_of(chunk: u32) -> usize {
-    MOST_LINES.min(FIRST_LINES << chunk.min(16))
+/// The number of cells of a chunk that are for use.
+fn cells_of(chunk: u32) -> u32 {
+    MOST.min(FIRST << chunk.min(16))
 }
 
 /// Cells that no counter has, and the number of those ever made.
-static IDS: Mutex<Ids> = Mutex::new(Ids { free: Vec::new(), chunk: 0, cell: 0 });
+static IDS: Mutex<Ids> = Mutex::new(Ids { free: Vec::new(), chunk: 0, cell: MARGIN });
 
 struct Ids {
     free: Vec<CellId>,
@@ -141,8 +136,8 @@ impl CellId {
         }
         let id = Self { chunk: ids.chunk, cell: ids.cell };
         ids.cell += 1;
-        if ids.cell as usize == lines_of(ids.chunk) * LINE {
-            (ids.chunk, ids.cell) = (ids.chunk + 1, 0);
+        if ids.cell == cells_of(ids.chunk) + MARGIN {
+            (ids.chunk, ids.cell) = (ids.chunk + 1, MARGIN);
         }
         id
     }

@@ -82,7 +82,7 @@ pub(crate) fn open<G>(locked: Result<G, std::sync::PoisonError<G>>) -> G {
 
 thread_local! {
     /// The place of this thread's lane. Needs no destructor, so reading it costs one load.
-    static PLACE: Cell<Option<Place>> = const { Cell::new(None) };
+    static PLACE: Cell<Place> = const { Cell::new(Place::NONE) };
     /// Gives the lane back when the thread ends.
     static LEASE: Lease = Lease(LANES.lease());
 }
@@ -91,15 +91,15 @@ struct Lease(&'static Lane);
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        PLACE.set(None);
+        PLACE.set(Place::NONE);
         cells::forget();
         LANES.give_back(self.0);
     }
 }
 
-/// The place of this thread's lane, if it has one already.
+/// The place of this thread's lane; [`Place::NONE`] while it has none.
 #[inline]
-pub(crate) fn place() -> Option<Place> {
+pub(crate) fn place() -> Place {
     PLACE.get()
 }
 
@@ -110,7 +110,7 @@ pub(crate) fn place() -> Option<Place> {
 #[inline(never)]
 pub(crate) fn with<R>(work: impl FnOnce(&'static Lane, Place) -> R) -> R {
     if let Ok(lane) = LEASE.try_with(|lease| lease.0) {
-        PLACE.set(Some(lane.place));
+        PLACE.set(lane.place);
         return work(lane, lane.place);
     }
     let lane = LANES.lease();

@@ -9,6 +9,9 @@ const SHELVES: usize = 8;
 const FIRST: usize = 4;
 
 impl Place {
+    /// Where nothing is.
+    pub(super) const NONE: Self = Self { shelf: u32::MAX, slot: 0 };
+
     /// The place of the lane of this number.
     pub(super) fn of(number: usize) -> Self {
         let (mut shelf, mut slot, mut size) = (0, number, FIRST);

@@ -12,6 +12,7 @@ pub use offenders::Offender;
 
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use apptuit_model::TimeSeriesName;
@@ -53,6 +54,8 @@ pub struct Registry {
 struct Shared {
     /// A random number, so that no other registry has it and its bits can be mixed into hashes.
     id: u64,
+    /// At first the number above, and another after each removal.
+    version: AtomicU64,
     time: Time,
     clock: Arc<dyn Clock>,
     sampling: Sampling,
@@ -77,8 +80,10 @@ impl Registry {
     }
 
     fn of(settings: RegistryBuilder) -> Self {
+        let id = fastrand::u64(1..);
         let shared = Shared {
-            id: fastrand::u64(..),
+            id,
+            version: AtomicU64::new(id),
             clock: settings.time.clock(),
             time: settings.time,
             sampling: settings.sampling,
@@ -144,7 +149,7 @@ impl Registry {
         // Dropped without the lock: a gauge's function may own anything, even this registry.
         let removed = self.write().take(&name, |_| true);
         removed.iter().for_each(Instrument::remove);
-        cache::invalidate();
+        self.invalidate_handles();
         !removed.is_empty()
     }
 
@@ -153,7 +158,7 @@ impl Registry {
         // Dropped without the lock, as in `remove`.
         let removed = self.write().take_all();
         removed.iter().for_each(Instrument::remove);
-        cache::invalidate();
+        self.invalidate_handles();
     }
 
     /// The number of instruments.
@@ -226,6 +231,18 @@ impl Registry {
 
     pub(crate) fn id(&self) -> u64 {
         self.shared.id
+    }
+
+    /// A number that other registries do not have, and that changes when instruments are removed.
+    #[inline]
+    pub(crate) fn version(&self) -> u64 {
+        self.shared.version.load(Ordering::Acquire)
+    }
+
+    /// Has all places that keep handles look again.
+    fn invalidate_handles(&self) {
+        self.shared.version.fetch_add(1, Ordering::AcqRel);
+        cache::invalidate();
     }
 
     /// All instruments, in the order of a dump.

@@ -95,10 +95,10 @@ impl Default for ExponentiallyDecaying {
 
 impl Reservoir for ExponentiallyDecaying {
     fn offer(&self, values: &[f64], at: Duration) {
-        let mut candidates =
-            Candidates { values: values.iter(), weight: self.alpha * at.as_secs_f64(), share: 0.0 };
+        let weight = self.alpha * at.as_secs_f64();
         let least = f64::from_bits(self.least.load(atomic::Ordering::Relaxed));
-        candidates.share = (candidates.weight - least).exp().min(1.0);
+        let share = (weight - least).exp().min(1.0);
+        let mut candidates = Candidates { values: values.iter(), weight, share };
         if let Some(first) = candidates.next() {
             self.keep(std::iter::once(first).chain(candidates));
         }
@@ -128,22 +128,27 @@ struct Candidates<'a> {
 impl Iterator for Candidates<'_> {
     type Item = Ranked;
 
+    #[inline]
     fn next(&mut self) -> Option<Ranked> {
         let value = if self.share < 1.0 {
+            let u = unit();
+            // None of n values is one in a share of (1 - share)^n of all cases, which is at least
+            // this (Bernoulli); mostly that settles it without a logarithm.
+            if u <= 1.0 - self.values.len() as f64 * self.share {
+                return None;
+            }
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "not negative; what is too large is more than there are values"
             )]
-            let below = (unit().ln() / (-self.share).ln_1p()) as usize;
-            // If the share is zero there are none: a logarithm of zero, divided by zero.
-            if self.share <= 0.0 { None } else { self.values.nth(below) }
+            let below = (u.ln() / (-self.share).ln_1p()) as usize;
+            self.values.nth(below)
         } else {
             self.values.next()
         };
         // Evenly in (0, share]: of all values, those that are candidates.
-        let priority = self.weight - (self.share * unit()).ln();
-        value.map(|&value| Ranked { priority, value })
+        value.map(|&value| Ranked { priority: self.weight - (self.share * unit()).ln(), value })
     }
 }
 
