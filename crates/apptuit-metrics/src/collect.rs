@@ -122,6 +122,6 @@ fn decoded(name: &TimeSeriesName) -> Result<Cow<'_, TimeSeriesName>, NameError> 
 }
 
 /// The name as its user wrote it.
-fn plain_text(name: &TimeSeriesName) -> String {
+pub(crate) fn plain_text(name: &TimeSeriesName) -> String {
     if name.tags().is_empty() { name.metric().to_owned() } else { name.to_string() }
 }

@@ -40,6 +40,8 @@ mod registry;
 mod reservoir;
 mod snapshot;
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod totals;
 mod values;
 

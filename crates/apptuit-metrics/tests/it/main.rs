@@ -8,6 +8,8 @@ mod quantiles;
 mod rates;
 mod registry;
 mod reservoirs;
+#[cfg(feature = "testing")]
+mod testing;
 mod totals;
 
 use std::fmt::Debug;
