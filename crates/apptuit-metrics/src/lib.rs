@@ -25,8 +25,11 @@
 //! assert_eq!(metrics, ["shop.orders.accepted.count", "shop.queue.depth.value"]);
 //! ```
 
+#[cfg(feature = "open-metrics")]
+mod bridge;
 mod clock;
 pub mod collect;
+mod description;
 mod fields;
 mod global;
 mod instruments;
@@ -45,7 +48,10 @@ pub mod testing;
 mod totals;
 mod values;
 
+#[cfg(feature = "open-metrics")]
+pub use bridge::open_metrics;
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use description::Description;
 pub use global::{global, set_global};
 pub use instruments::{Counter, Gauge, Histogram, Meter, Running, Timer};
 pub use key::{Key, Named};

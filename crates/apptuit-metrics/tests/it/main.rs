@@ -4,6 +4,10 @@
 
 mod collecting;
 mod contention;
+#[cfg(feature = "open-metrics")]
+mod open_metrics;
+#[cfg(feature = "open-metrics")]
+mod promtool;
 mod quantiles;
 mod rates;
 mod registry;
