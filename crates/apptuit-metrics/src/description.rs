@@ -70,6 +70,20 @@ impl Descriptions {
     }
 }
 
+#[cfg(feature = "metrics-facade")]
+impl Descriptions {
+    /// Says that the counters of a metric only grow.
+    pub(crate) fn grows(&self, metric: &str) {
+        let mut by_metric = lock(&self.by_metric);
+        match by_metric.get_mut(metric) {
+            Some(description) => description.only_grows = true,
+            None => {
+                by_metric.insert(metric.into(), Description::default().only_grows());
+            }
+        }
+    }
+}
+
 #[cfg(feature = "open-metrics")]
 impl Descriptions {
     pub(crate) fn get(&self, metric: &str) -> Description {

@@ -24,8 +24,16 @@
 //! let metrics: Vec<&str> = collected.points.iter().map(|point| point.metric()).collect();
 //! assert_eq!(metrics, ["shop.orders.accepted.count", "shop.queue.depth.value"]);
 //! ```
+//!
+//! # Features
+//!
+//! | feature | brings |
+//! | --- | --- |
+//! | `metrics-facade` | a recorder for the `metrics` facade: libraries instrumented with it report through a registry |
+//! | `open-metrics` | a registry as the text that Prometheus reads, and as OpenMetrics |
+//! | `testing` | recorder, assertions and scoped registries, for tests of what a program records |
 
-#[cfg(feature = "open-metrics")]
+#[cfg(any(feature = "metrics-facade", feature = "open-metrics"))]
 mod bridge;
 mod clock;
 pub mod collect;
@@ -48,6 +56,8 @@ pub mod testing;
 mod totals;
 mod values;
 
+#[cfg(feature = "metrics-facade")]
+pub use bridge::metrics_facade;
 #[cfg(feature = "open-metrics")]
 pub use bridge::open_metrics;
 pub use clock::{Clock, ManualClock, SystemClock};

@@ -96,6 +96,15 @@ impl Registry {
         self.get_or_create(name, |_| Tally::new())
     }
 
+    /// The counter of this name, of a metric whose counters are known to only grow.
+    #[cfg(feature = "metrics-facade")]
+    pub(crate) fn growing_counter(&self, name: impl Named, metric: &str) -> Counter {
+        self.get_or_create(name, |shared| {
+            shared.descriptions.grows(metric);
+            Tally::new()
+        })
+    }
+
     /// The gauge of this name, created without a value if need be.
     ///
     /// If the name belongs to a [`gauge_fn`](Self::gauge_fn), the gauge reads that function, and

@@ -4,6 +4,8 @@
 
 mod collecting;
 mod contention;
+#[cfg(all(feature = "metrics-facade", feature = "testing"))]
+mod facade;
 #[cfg(feature = "open-metrics")]
 mod open_metrics;
 #[cfg(feature = "open-metrics")]
