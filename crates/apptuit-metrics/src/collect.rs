@@ -112,7 +112,8 @@ fn readable(metric: &Metric) -> Result<Cow<'_, TimeSeriesName>, String> {
     decoded(&metric.name).map_err(|error| error.to_string())
 }
 
-fn decoded(name: &TimeSeriesName) -> Result<Cow<'_, TimeSeriesName>, NameError> {
+/// The name with the tags that its text encodes.
+pub(crate) fn decoded(name: &TimeSeriesName) -> Result<Cow<'_, TimeSeriesName>, NameError> {
     let text = name.metric();
     let is_plain = !text.is_empty() && !text.contains('{') && text.trim().len() == text.len();
     if name.tags().is_empty() && !is_plain {
@@ -122,6 +123,6 @@ fn decoded(name: &TimeSeriesName) -> Result<Cow<'_, TimeSeriesName>, NameError> 
 }
 
 /// The name as its user wrote it.
-fn plain_text(name: &TimeSeriesName) -> String {
+pub(crate) fn plain_text(name: &TimeSeriesName) -> String {
     if name.tags().is_empty() { name.metric().to_owned() } else { name.to_string() }
 }

@@ -8,7 +8,8 @@ static GLOBAL: OnceLock<Registry> = OnceLock::new();
 
 /// The registry of the whole program, which the macros record into.
 ///
-/// Libraries should rather be handed a [`Registry`]: a test can then have its own.
+/// Libraries should rather be handed a [`Registry`]: a test can then have its own. A test of code
+/// that uses this one can put another in its place with `testing::scoped` (feature `testing`).
 ///
 /// ```
 /// apptuit_metrics::global().counter("orders").inc();
@@ -16,6 +17,10 @@ static GLOBAL: OnceLock<Registry> = OnceLock::new();
 /// ```
 #[inline]
 pub fn global() -> &'static Registry {
+    #[cfg(feature = "testing")]
+    if let Some(scoped) = crate::testing::scope::current() {
+        return scoped;
+    }
     GLOBAL.get_or_init(Registry::new)
 }
 

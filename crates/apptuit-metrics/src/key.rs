@@ -71,7 +71,7 @@ pub(crate) mod sealed {
     }
 }
 
-fn hash<'a>(metric: &str, tags: impl Iterator<Item = (&'a str, &'a str)>) -> u64 {
+pub(crate) fn hash<'a>(metric: &str, tags: impl Iterator<Item = (&'a str, &'a str)>) -> u64 {
     let mut hasher = HASH.build_hasher();
     hasher.write(metric.as_bytes());
     for (key, value) in tags {
@@ -223,9 +223,15 @@ impl<M: AsRef<str>, K: AsRef<str>, V: AsRef<str>, const N: usize> sealed::Named
 fn sorted<K: AsRef<str>, V: AsRef<str>, const N: usize>(
     pairs: &[(K, V); N],
 ) -> ([(&str, &str); N], usize) {
+    sort(pairs.iter().map(|(key, value)| (key.as_ref(), value.as_ref())))
+}
+
+/// The same of at most `N` pairs.
+pub(crate) fn sort<'a, const N: usize>(
+    pairs: impl Iterator<Item = (&'a str, &'a str)>,
+) -> ([(&'a str, &'a str); N], usize) {
     let (mut sorted, mut len) = ([("", ""); N], 0);
     for (key, value) in pairs {
-        let (key, value) = (key.as_ref(), value.as_ref());
         match sorted[..len].binary_search_by(|(have, _)| have.cmp(&key)) {
             Ok(at) => sorted[at].1 = value,
             Err(at) => {

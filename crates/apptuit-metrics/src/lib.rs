@@ -24,9 +24,20 @@
 //! let metrics: Vec<&str> = collected.points.iter().map(|point| point.metric()).collect();
 //! assert_eq!(metrics, ["shop.orders.accepted.count", "shop.queue.depth.value"]);
 //! ```
+//!
+//! # Features
+//!
+//! | feature | brings |
+//! | --- | --- |
+//! | `metrics-facade` | a recorder for the `metrics` facade: libraries instrumented with it report through a registry |
+//! | `open-metrics` | a registry as the text that Prometheus reads, and as OpenMetrics |
+//! | `testing` | recorder, assertions and scoped registries, for tests of what a program records |
 
+#[cfg(any(feature = "metrics-facade", feature = "open-metrics"))]
+mod bridge;
 mod clock;
 pub mod collect;
+mod description;
 mod fields;
 mod global;
 mod instruments;
@@ -40,10 +51,17 @@ mod registry;
 mod reservoir;
 mod snapshot;
 mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod totals;
 mod values;
 
+#[cfg(feature = "metrics-facade")]
+pub use bridge::metrics_facade;
+#[cfg(feature = "open-metrics")]
+pub use bridge::open_metrics;
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use description::Description;
 pub use global::{global, set_global};
 pub use instruments::{Counter, Gauge, Histogram, Meter, Running, Timer};
 pub use key::{Key, Named};

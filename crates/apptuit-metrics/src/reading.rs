@@ -1,5 +1,6 @@
 //! What instruments say when they are asked.
 
+use std::fmt;
 use std::time::Duration;
 
 use apptuit_model::TimeSeriesName;
@@ -17,6 +18,19 @@ pub enum Kind {
     Timer,
     /// A [`Gauge`](crate::Gauge).
     Gauge,
+}
+
+/// In lower case: `counter`.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Counter => "counter",
+            Self::Histogram => "histogram",
+            Self::Meter => "meter",
+            Self::Timer => "timer",
+            Self::Gauge => "gauge",
+        })
+    }
 }
 
 /// What one instrument said when it was asked.

@@ -15,6 +15,9 @@
 //! | send instruments regularly | [`Reporter`] |
 //! | query | [`Client::query`], which gives a [`QueryResult`] and [`Frame`]s |
 //! | know what to do after a failure | [`Error::kind`], [`Error::is_retryable`], [`Error::rejected`] |
+//! | report what libraries record with the `metrics` facade | `metrics::metrics_facade` (feature `metrics-facade`) |
+//! | be scraped by Prometheus too | `metrics::open_metrics` (feature `open-metrics`) |
+//! | test what a program records | `metrics::testing` (feature `testing`) |
 //! | test without a server | [`MockTransport`](client::MockTransport), a [`PointSink`](reporter::PointSink) of your own |
 //!
 //! Names are free text for the instruments. The client turns them into metric names when it sends,

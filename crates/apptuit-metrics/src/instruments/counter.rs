@@ -51,6 +51,11 @@ impl Tally {
         lane::sum(self.cell).wrapping_sub(self.base.load(Ordering::Relaxed))
     }
 
+    #[cfg(feature = "metrics-facade")]
+    pub(crate) fn add(&self, n: i64) {
+        lane::add(self.cell, n);
+    }
+
     pub(crate) fn clear(&self) {
         self.base.store(lane::sum(self.cell), Ordering::Relaxed);
     }

@@ -53,6 +53,26 @@ impl Source {
         Self::Read(Box::new(read))
     }
 
+    #[inline]
+    pub(crate) fn set(&self, value: f64) {
+        if let Self::Set { bits, sets } = self {
+            bits.store(value.to_bits(), Ordering::Relaxed);
+            sets.store(sets.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn add(&self, by: f64) {
+        if let Self::Set { bits, sets } = self {
+            let sum = |bits| {
+                let value = f64::from_bits(bits);
+                Some((if value.is_nan() { by } else { value + by }).to_bits())
+            };
+            // Never an error, because there always is a sum.
+            let _ = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
+            sets.store(sets.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+
     fn value(&self) -> f64 {
         match self {
             Self::Set { bits, .. } => f64::from_bits(bits.load(Ordering::Relaxed)),
@@ -92,24 +112,13 @@ impl Gauge {
     #[doc(alias = "update")]
     #[inline]
     pub fn set(&self, value: f64) {
-        if let Source::Set { bits, sets } = &self.hold.state {
-            bits.store(value.to_bits(), Ordering::Relaxed);
-            sets.store(sets.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        }
+        self.hold.state.set(value);
     }
 
     /// Adds to the value, to zero if it was never set; a gauge that reads a function is not changed.
     #[doc(alias = "inc_by")]
     pub fn add(&self, by: f64) {
-        if let Source::Set { bits, sets } = &self.hold.state {
-            let sum = |bits| {
-                let value = f64::from_bits(bits);
-                Some((if value.is_nan() { by } else { value + by }).to_bits())
-            };
-            // Never an error, because there always is a sum.
-            let _ = bits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
-            sets.store(sets.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        }
+        self.hold.state.add(by);
     }
 
     /// The value, not a number if it was never set.

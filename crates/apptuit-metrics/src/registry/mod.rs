@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use apptuit_model::TimeSeriesName;
 
 use crate::clock::Time;
+use crate::description::Descriptions;
 use crate::instruments::{
     Counter, Durations, Gauge, Histogram, Meter, Pace, Source, Tally, Timer, lock,
 };
@@ -61,6 +62,7 @@ struct Shared {
     sampling: Sampling,
     table: RwLock<Table>,
     idle: Option<Mutex<Idle>>,
+    descriptions: Descriptions,
 }
 
 impl Registry {
@@ -89,6 +91,7 @@ impl Registry {
             sampling: settings.sampling,
             table: RwLock::new(Table::with_cap(settings.cap)),
             idle: settings.idle_timeout.map(|timeout| Mutex::new(Idle::new(timeout))),
+            descriptions: Descriptions::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -96,6 +99,15 @@ impl Registry {
     /// The counter of this name, created if need be.
     pub fn counter(&self, name: impl Named) -> Counter {
         self.get_or_create(name, |_| Tally::new())
+    }
+
+    /// The counter of this name, of a metric whose counters are known to only grow.
+    #[cfg(feature = "metrics-facade")]
+    pub(crate) fn growing_counter(&self, name: impl Named, metric: &str) -> Counter {
+        self.get_or_create(name, |shared| {
+            shared.descriptions.grows(metric);
+            Tally::new()
+        })
     }
 
     /// The gauge of this name, created without a value if need be.
@@ -192,16 +204,28 @@ impl Registry {
     /// one reporter should ask. Instruments that were not used for the
     /// [idle timeout](RegistryBuilder::idle_timeout) are left out.
     pub fn report(&self) -> Vec<Metric> {
+        self.ask(Instrument::report)
+    }
+
+    /// What every instrument says to one of many scrapers: a report that ends no interval.
+    #[cfg(feature = "open-metrics")]
+    pub(crate) fn scrape(&self) -> Vec<Metric> {
+        self.ask(Instrument::read)
+    }
+
+    /// What the instruments say that are in use; those that are idle and without handles are
+    /// forgotten.
+    fn ask(&self, say: impl Fn(&Instrument) -> Metric) -> Vec<Metric> {
         let instruments = self.instruments();
         let Some(idle) = &self.shared.idle else {
-            return instruments.iter().map(Instrument::report).collect();
+            return instruments.iter().map(say).collect();
         };
         let now = self.shared.clock.now();
-        let (mut report, mut unused) = (Vec::with_capacity(instruments.len()), Vec::new());
+        let (mut said, mut unused) = (Vec::with_capacity(instruments.len()), Vec::new());
         for instrument in &instruments {
             let activity = instrument.activity();
             match lock(idle).look(instrument.number(), activity, now) {
-                Use::Used => report.push(instrument.report()),
+                Use::Used => said.push(say(instrument)),
                 // Threads keep handles of what they asked for; those shall not keep it alive.
                 Use::NewlyIdle => cache::invalidate(),
                 Use::Idle => unused.push(instrument.name().clone()),
@@ -209,7 +233,7 @@ impl Registry {
         }
         drop(instruments);
         self.forget_unused(&unused, idle);
-        report
+        said
     }
 
     /// Metrics that have tags, those of the most series first: which metric grows, by which tag.
@@ -227,6 +251,10 @@ impl Registry {
     /// ```
     pub fn offenders(&self) -> Vec<Offender> {
         offenders::offenders(&self.read())
+    }
+
+    pub(crate) fn descriptions(&self) -> &Descriptions {
+        &self.shared.descriptions
     }
 
     pub(crate) fn id(&self) -> u64 {

@@ -4,10 +4,18 @@
 
 mod collecting;
 mod contention;
+#[cfg(all(feature = "metrics-facade", feature = "testing"))]
+mod facade;
+#[cfg(feature = "open-metrics")]
+mod open_metrics;
+#[cfg(feature = "open-metrics")]
+mod promtool;
 mod quantiles;
 mod rates;
 mod registry;
 mod reservoirs;
+#[cfg(feature = "testing")]
+mod testing;
 mod totals;
 
 use std::fmt::Debug;
