@@ -64,24 +64,12 @@ impl Snapshot {
     /// A `q` that is not a number is taken for zero.
     #[doc(alias = "percentile")]
     pub fn quantile(&self, q: f64) -> f64 {
-        let n = self.count() as f64;
-        let (Some(&first), Some(&last)) = (self.sorted.first(), self.sorted.last()) else {
+        let n = self.count();
+        if n == 0 {
             return 0.0;
-        };
-        let place = q * (n + 1.0);
-        if place.is_nan() || place < 1.0 {
-            return first;
         }
-        if place >= n {
-            return last;
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "from 1 up to the number of values"
-        )]
-        let below = place as u64;
-        mix(self.nth(below - 1), self.nth(below), place.fract())
+        let (at, share) = place(q, n);
+        mix(self.nth(at), || self.nth(at + 1), share)
     }
 
     fn count(&self) -> u64 {
@@ -91,7 +79,7 @@ impl Snapshot {
         }
     }
 
-    /// The value that `n` others stand before.
+    /// The value that `n` others stand before; there is one.
     fn nth(&self, n: u64) -> f64 {
         let at = match &self.up_to {
             None => usize::try_from(n).unwrap_or(usize::MAX),
@@ -155,15 +143,73 @@ impl FromIterator<f64> for Snapshot {
 impl From<Vec<f64>> for Snapshot {
     fn from(mut values: Vec<f64>) -> Self {
         values.retain(|value| !value.is_nan());
-        values.sort_unstable_by(f64::total_cmp);
+        let mut keys: Vec<i64> = values.iter().copied().map(key_of).collect();
+        keys.sort_unstable();
+        values.iter_mut().zip(keys).for_each(|(value, key)| *value = value_of(key));
         Self { sorted: values, up_to: None }
     }
 }
 
-/// The value a share `t` of the way from `low` to `high`.
-fn mix(low: f64, high: f64, t: f64) -> f64 {
+/// The quantiles of values that are not sorted, at shares that ascend; the shares are replaced.
+///
+/// The same as of a [`Snapshot`], in the time of a few passes: each quantile parts the values, and
+/// the next is sought among those above.
+pub(crate) fn select_quantiles(values: &[f64], shares: &mut [f64]) {
+    let mut keys: Vec<i64> = values.iter().copied().map(key_of).collect();
+    let mut start = 0;
+    for share in shares {
+        let (at, part) = place(*share, keys.len() as u64);
+        let at = usize::try_from(at).unwrap_or(usize::MAX).max(start);
+        let Some(rest) = keys.get_mut(start..).filter(|rest| !rest.is_empty()) else {
+            *share = 0.0;
+            continue;
+        };
+        let (_, low, above) = rest.select_nth_unstable(at - start);
+        let low = value_of(*low);
+        *share = mix(low, || above.iter().min().map_or(low, |key| value_of(*key)), part);
+        start = at;
+    }
+}
+
+/// How many of `n` values stand before the one at a share `q`, and how far it is towards the next.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "from 1 up to the number of values"
+)]
+fn place(q: f64, n: u64) -> (u64, f64) {
+    let place = q * (n as f64 + 1.0);
+    if place.is_nan() || place < 1.0 {
+        (0, 0.0)
+    } else if place >= n as f64 {
+        (n.saturating_sub(1), 0.0)
+    } else {
+        (place as u64 - 1, place.fract())
+    }
+}
+
+/// A number of the same order as the value: comparing these takes one instruction.
+fn key_of(value: f64) -> i64 {
+    flip(value.to_bits().cast_signed())
+}
+
+fn value_of(key: i64) -> f64 {
+    f64::from_bits(flip(key).cast_unsigned())
+}
+
+/// Turns the order of negative numbers round, and back.
+fn flip(bits: i64) -> i64 {
+    bits ^ ((bits >> 63) & i64::MAX)
+}
+
+/// The value a share `t` of the way from `low` to the one above.
+fn mix(low: f64, above: impl FnOnce() -> f64, t: f64) -> f64 {
+    if t <= 0.0 {
+        return low;
+    }
+    let high = above();
     // Equal ends may be infinite, and then their difference is not a number.
-    if t <= 0.0 || low.total_cmp(&high).is_eq() {
+    if low.total_cmp(&high).is_eq() {
         return low;
     }
     let span = high - low;

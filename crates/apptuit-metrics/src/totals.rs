@@ -20,25 +20,19 @@ impl Totals {
     #[inline]
     pub(crate) fn of(values: &[f64]) -> Self {
         let Some(&first) = values.first() else { return Self::default() };
-        let mut parts = Parts::new(first);
-        let (fours, rest) = values.as_chunks::<4>();
-        for four in fours {
-            for (n, value) in four.iter().enumerate() {
-                parts.add(n, *value, first);
-            }
-        }
-        for (n, value) in rest.iter().enumerate() {
-            parts.add(n, *value, first);
-        }
-        let all = |[a, b, c, d]: [f64; 4]| (a + b) + (c + d);
-        let (count, off) = (values.len() as f64, all(parts.offs));
+        let sum = by_fours(values, 0.0, |sum, value| sum + value, |a, b| a + b);
+        let center = sum / values.len() as f64;
+        let square = |sum, value: f64| sum + (value - center) * (value - center);
+        // Comparisons that compile to one instruction; there is no NaN among the values.
+        let less = |a: f64, b: f64| if b < a { b } else { a };
+        let more = |a: f64, b: f64| if b > a { b } else { a };
         Self {
             count: values.len() as u64,
-            sum: all(parts.sums),
-            min: parts.mins.into_iter().fold(first, f64::min),
-            max: parts.maxs.into_iter().fold(first, f64::max),
-            center: first + off / count,
-            squares: (all(parts.squares) - off * off / count).max(0.0),
+            sum,
+            min: by_fours(values, first, less, less),
+            max: by_fours(values, first, more, more),
+            center,
+            squares: by_fours(values, 0.0, square, |a, b| a + b),
         }
     }
 
@@ -77,31 +71,25 @@ impl Totals {
     }
 }
 
-/// Four of each, so that the processor need not wait for one addition to begin the next.
-///
-/// Squares are about the first value. That one is among the values, so what the shift costs in
-/// digits is bounded by their number: a first value far from the rest makes the variance large, too.
-struct Parts {
-    sums: [f64; 4],
-    mins: [f64; 4],
-    maxs: [f64; 4],
-    offs: [f64; 4],
-    squares: [f64; 4],
-}
-
-impl Parts {
-    fn new(first: f64) -> Self {
-        let [sums, offs, squares] = [[0.0; 4]; 3];
-        Self { sums, mins: [first; 4], maxs: [first; 4], offs, squares }
+/// Folds values into one, four at a time, so that the processor need not wait for one result to begin
+/// the next, and can compute several with one instruction.
+#[inline]
+fn by_fours(
+    values: &[f64],
+    start: f64,
+    add: impl Fn(f64, f64) -> f64,
+    join: impl Fn(f64, f64) -> f64,
+) -> f64 {
+    let mut parts = [start; 4];
+    let (fours, rest) = values.as_chunks::<4>();
+    for four in fours {
+        for (part, value) in parts.iter_mut().zip(four) {
+            *part = add(*part, *value);
+        }
     }
-
-    #[inline]
-    fn add(&mut self, n: usize, value: f64, first: f64) {
-        let off = value - first;
-        self.sums[n] += value;
-        self.offs[n] += off;
-        self.squares[n] += off * off;
-        self.mins[n] = if value < self.mins[n] { value } else { self.mins[n] };
-        self.maxs[n] = if value > self.maxs[n] { value } else { self.maxs[n] };
+    for (part, value) in parts.iter_mut().zip(rest) {
+        *part = add(*part, *value);
     }
+    let [a, b, c, d] = parts;
+    join(join(a, b), join(c, d))
 }

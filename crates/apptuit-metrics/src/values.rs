@@ -200,9 +200,11 @@ impl Values {
 
     fn numbers(&self, interval: u64, totals: &Totals, last: Option<u64>) -> Distribution {
         let now = self.time.nanos();
-        let sample = self.reservoir(interval).snapshot(Duration::from_nanos(now));
+        let mut quantiles = [0.5, 0.75, 0.95, 0.98, 0.99, 0.999];
+        self.reservoir(interval).quantiles(Duration::from_nanos(now), &mut quantiles);
         // The reservoir may have seen values after the totals were read.
-        let quantile = |q| sample.quantile(q).clamp(totals.min, totals.max);
+        let [p50, p75, p95, p98, p99, p999] =
+            quantiles.map(|quantile| quantile.clamp(totals.min, totals.max));
         Distribution {
             count: totals.count,
             sum: totals.sum,
@@ -210,12 +212,12 @@ impl Values {
             max: totals.max,
             mean: totals.mean(),
             std_dev: totals.std_dev(),
-            p50: quantile(0.5),
-            p75: quantile(0.75),
-            p95: quantile(0.95),
-            p98: quantile(0.98),
-            p99: quantile(0.99),
-            p999: quantile(0.999),
+            p50,
+            p75,
+            p95,
+            p98,
+            p99,
+            p999,
             interval: self.reservoirs.len() > 1,
             idle: last.map(|last| Duration::from_nanos(now.saturating_sub(last))),
         }

@@ -19,6 +19,7 @@ use std::time::Duration;
 use super::{Reservoir, lock_briefly};
 use crate::Snapshot;
 use crate::instruments::lock;
+use crate::snapshot::select_quantiles;
 
 /// Coda Hale's: an error of the quantiles within 5 % at 99.9 % confidence, for normal values.
 const SIZE: usize = 1028;
@@ -63,6 +64,10 @@ impl ExponentiallyDecaying {
         Self { size, alpha, least, kept: Mutex::default() }
     }
 
+    fn values(&self) -> Vec<f64> {
+        lock(&self.kept).iter().map(|Reverse(kept)| kept.value).collect()
+    }
+
     fn keep(&self, values: impl Iterator<Item = Ranked>) {
         let Some(mut kept) = lock_briefly(&self.kept) else { return };
         for value in values {
@@ -105,8 +110,11 @@ impl Reservoir for ExponentiallyDecaying {
     }
 
     fn snapshot(&self, _: Duration) -> Snapshot {
-        let values: Vec<f64> = lock(&self.kept).iter().map(|Reverse(kept)| kept.value).collect();
-        values.into()
+        self.values().into()
+    }
+
+    fn quantiles(&self, _: Duration, shares: &mut [f64]) {
+        select_quantiles(&self.values(), shares);
     }
 
     fn clear(&self) {

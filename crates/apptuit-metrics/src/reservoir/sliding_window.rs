@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Reservoir, lock_briefly};
 use crate::Snapshot;
 use crate::instruments::lock;
+use crate::snapshot::select_quantiles;
 
 const SIZE: usize = 1 << 16;
 
@@ -45,6 +46,12 @@ impl SlidingWindow {
         Self { window, size, values: Mutex::default() }
     }
 
+    fn values(&self, now: Duration) -> Vec<f64> {
+        let mut kept = lock(&self.values);
+        kept.retain(|(at, _)| self.is_in(*at, now));
+        kept.iter().map(|(_, value)| *value).collect()
+    }
+
     fn is_in(&self, at: Duration, now: Duration) -> bool {
         at.saturating_add(self.window) >= now
     }
@@ -62,9 +69,11 @@ impl Reservoir for SlidingWindow {
     }
 
     fn snapshot(&self, now: Duration) -> Snapshot {
-        let mut kept = lock(&self.values);
-        kept.retain(|(at, _)| self.is_in(*at, now));
-        kept.iter().map(|(_, value)| *value).collect()
+        self.values(now).into()
+    }
+
+    fn quantiles(&self, now: Duration, shares: &mut [f64]) {
+        select_quantiles(&self.values(now), shares);
     }
 
     fn clear(&self) {
