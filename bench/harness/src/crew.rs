@@ -77,7 +77,7 @@ impl<'a> Crew<'a> {
         let sample = sample.as_nanos() as f64;
         let mut count = 64;
         loop {
-            let nanos = self.run(run, count).nanos();
+            let nanos = self.run(run, count).processor_nanos();
             if nanos > sample / 2.0 {
                 return ((count as f64 * sample / nanos) as usize).max(1);
             }
@@ -105,7 +105,17 @@ pub(crate) struct Heat(Vec<Lap>);
 impl Heat {
     /// How long a thread took, on average.
     pub(crate) fn nanos(&self) -> f64 {
-        self.0.iter().map(|lap| lap.wall().as_nanos() as f64).sum::<f64>() / self.0.len() as f64
+        self.mean(Lap::wall)
+    }
+
+    /// For how long a thread had a processor, on average.
+    pub(crate) fn processor_nanos(&self) -> f64 {
+        self.mean(|lap| lap.processor)
+    }
+
+    fn mean(&self, time: impl Fn(&Lap) -> Duration) -> f64 {
+        let sum: Duration = self.0.iter().map(time).sum();
+        sum.as_nanos() as f64 / self.0.len() as f64
     }
 
     /// Whether each thread had its processor to itself, and all ran at once.

@@ -8,7 +8,7 @@ use crate::crew::{Crew, Loop};
 use crate::{Effort, Pair, machine};
 
 /// Of a row's samples, at most this many times as many as are needed are drawn.
-const TRIES: usize = 8;
+const TRIES: usize = 20;
 
 impl Effort {
     /// Lets `threads` threads run each side in turn: nanoseconds per operation and thread.
@@ -40,10 +40,10 @@ impl Effort {
 
     fn alternate<'a>(&self, crew: &mut Crew<'a>, sides: [Loop<'a>; 2]) -> Result<Pair, String> {
         let threads = crew.len();
-        let share = (machine::processors().len() as f64 / threads as f64).min(1.0);
+        let shared = threads > machine::processors().len();
         let rounds = if threads == 1 { self.rounds } else { self.contended_rounds };
         let counts = sides.map(|side| crew.calibrate(side, self.sample));
-        let (mut samples, mut tries, mut dropped) = ([const { Vec::new() }; 2], 0, 0);
+        let (mut samples, mut tries, mut dropped) = ([const { Vec::new() }; 2], 0, [0, 0]);
         let start = Instant::now();
         'rounds: for _ in 0..rounds {
             for (side, samples) in samples.iter_mut().enumerate() {
@@ -53,21 +53,22 @@ impl Effort {
                     }
                     tries += 1;
                     let heat = crew.run(sides[side], counts[side]);
-                    if share < 1.0 || heat.is_undisturbed() {
-                        samples.push(heat.nanos() / counts[side] as f64 * share);
+                    if shared || heat.is_undisturbed() {
+                        let nanos = if shared { heat.processor_nanos() } else { heat.nanos() };
+                        samples.push(nanos / counts[side] as f64);
                         break;
                     }
-                    dropped += 1;
+                    dropped[side] += 1;
                 }
             }
         }
         let [ours, peer] = &mut samples;
+        let remark =
+            format!("dropped {} samples of ours and {} of the peer's", dropped[0], dropped[1]);
         if peer.len() < rounds.div_ceil(3) {
-            return Err(format!(
-                "{dropped} of {tries} samples dropped: the threads had no processor to themselves"
-            ));
+            return Err(format!("{remark}: the threads had no processor to themselves"));
         }
-        let remark = (dropped > 0).then(|| format!("{dropped} of {tries} samples dropped"));
+        let remark = (dropped != [0, 0]).then_some(remark);
         Ok(Pair { remark, ..Pair::nanos(ours, peer) })
     }
 }
