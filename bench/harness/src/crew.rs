@@ -81,6 +81,7 @@ impl<'a> Crew<'a> {
             if nanos > sample / 2.0 {
                 return ((count as f64 * sample / nanos) as usize).max(1);
             }
+            assert!(count < 1 << 40, "an operation that costs nothing was optimised away");
             count *= 2;
         }
     }

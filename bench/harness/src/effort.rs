@@ -15,6 +15,8 @@ pub struct Effort {
     pub(crate) contended_rounds: usize,
     /// After so long a row has to do with the samples it has.
     pub(crate) patience: Duration,
+    /// Whether more threads than processors may be measured: not where there is a goal to reach.
+    pub(crate) may_share: bool,
 }
 
 impl Effort {
@@ -24,6 +26,7 @@ impl Effort {
         rounds: 15,
         contended_rounds: 21,
         patience: Duration::from_secs(20),
+        may_share: false,
     };
 
     /// To see that everything runs.
@@ -32,6 +35,7 @@ impl Effort {
         rounds: 3,
         contended_rounds: 3,
         patience: Duration::from_secs(1),
+        may_share: false,
     };
 }
 

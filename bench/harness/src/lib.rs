@@ -24,3 +24,7 @@ pub use cost::Cost;
 pub use effort::{Effort, Pair};
 pub use table::{Table, run};
 pub use turns::timed;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -105,11 +105,13 @@ impl Table {
     }
 
     /// Measures something without a goal and prints it on standard error, if all is asked for.
+    ///
+    /// Here threads may share processors.
     pub fn aside(&self, name: &str, measure: impl FnOnce(&Effort) -> Result<Pair, String>) {
         if !self.is_whole() {
             return;
         }
-        match measure(&self.effort) {
+        match measure(&Effort { may_share: true, ..self.effort }) {
             Ok(pair) => {
                 let ratio = three_digits(pair.ratio());
                 eprintln!("{name}: ours {}, peer {}, ratio {ratio}", pair.ours, pair.peer);

@@ -50,3 +50,19 @@ impl Effort {
         took.as_nanos() as f64 / f64::from(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_side_costs_what_it_says_not_what_it_prepares() {
+        let ours = || {
+            timed(|| std::thread::sleep(Duration::from_millis(1)));
+            Duration::from_micros(300)
+        };
+        let pair = Effort::QUICK.turns(ours, || Duration::from_micros(600));
+        assert_eq!((pair.ours.number(), pair.peer.number()), (300e3, 600e3));
+        assert_eq!(pair.ratio(), 0.5);
+    }
+}

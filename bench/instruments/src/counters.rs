@@ -17,15 +17,21 @@ struct Word(AtomicU64);
 pub(crate) fn rows(table: &mut Table) {
     let counter = Registry::new().counter("orders.accepted");
     for (id, count, goal) in [("I1", 1, 1.0), ("I2", 2, 0.30)] {
-        let name = format!("counter by handle, {}; one relaxed atomic word", threads(count));
+        let name =
+            format!("counter by handle, {}, against one relaxed atomic word", threads(count));
         table.row(id, &name, goal, |effort| against_one_word(effort, count, &counter));
     }
     let sharded = ShardedCounterGroup::new(1);
-    table.row("I3", "counter by handle, 2 threads; metriken, sharded", 1.0, |effort| {
-        effort.race(2, inc(&counter), |_| {
-            black_box(&sharded).increment(0);
-        })
-    });
+    table.row(
+        "I3",
+        "counter by handle, 2 threads, against metriken's sharded counter",
+        1.0,
+        |effort| {
+            effort.race(2, inc(&counter), |_| {
+                black_box(&sharded).increment(0);
+            })
+        },
+    );
 }
 
 /// What counting costs by any number of threads, against an atomic word that they all add to.

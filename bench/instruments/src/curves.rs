@@ -20,11 +20,12 @@ fn with_threads(table: &Table) {
     let counter = Registry::new().counter("orders.accepted");
     let histogram = values::steady_histogram();
     for count in [1, 2, 4, 8] {
-        let name = format!("counter by handle, {}; one relaxed atomic word", threads(count));
+        let name =
+            format!("counter by handle, {}, against one relaxed atomic word", threads(count));
         table.aside(&name, |effort| counters::against_one_word(effort, count, &counter));
     }
     for count in [1, 2, 4, 8] {
-        let name = format!("histogram record, {}; witchcraft-metrics", threads(count));
+        let name = format!("histogram record, {}, against witchcraft-metrics", threads(count));
         table.aside(&name, |effort| values::against_witchcraft(effort, count, &histogram));
     }
 }
@@ -32,9 +33,9 @@ fn with_threads(table: &Table) {
 fn with_names(table: &Table) {
     for count in [100, 10_000, 1_000_000] {
         let names = names(count);
-        let name = format!("counter by name, any of {count}; witchcraft-metrics");
+        let name = format!("counter by name, any of {count}, against witchcraft-metrics");
         table.aside(&name, |effort| by_name::among(effort, &names));
-        let name = format!("snapshot of {count} counters; witchcraft-metrics");
+        let name = format!("snapshot of {count} counters, against witchcraft-metrics");
         table.aside(&name, |effort| {
             snapshots(
                 effort,
@@ -50,7 +51,7 @@ fn with_idle_instruments(table: &Table) {
     for (count, values) in [(10_000, 0), (1_000, 2_000), (10_000, 2_000)] {
         let names = names(count);
         let name = format!(
-            "snapshot of {count} histograms with {values} values and none since; witchcraft-metrics"
+            "snapshot of {count} histograms with {values} values and none since, against witchcraft-metrics"
         );
         table.aside(&name, |effort| {
             snapshots(

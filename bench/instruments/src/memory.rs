@@ -116,13 +116,15 @@ impl Figures {
 
     pub(crate) fn rows(self, table: &mut Table) {
         if let Some(pair) = self.counter {
-            table.row("I17", "idle counter with its name; witchcraft-metrics", 1.0, |_| Ok(pair));
+            table.row("I17", "idle counter with its name, against witchcraft-metrics", 1.0, |_| {
+                Ok(pair)
+            });
         }
         if let Some(pair) = self.reservoir {
-            table.row("I18", "full reservoir; witchcraft-metrics", 0.50, |_| Ok(pair));
+            table.row("I18", "full reservoir, against witchcraft-metrics", 0.50, |_| Ok(pair));
         }
         for (name, pair) in self.asides {
-            table.aside(&format!("memory: {name}; witchcraft-metrics"), |_| Ok(pair));
+            table.aside(&format!("memory: {name}, against witchcraft-metrics"), |_| Ok(pair));
         }
     }
 }

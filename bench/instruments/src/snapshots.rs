@@ -18,7 +18,7 @@ const CYCLE: usize = 1 << 16;
 pub(crate) fn rows(table: &mut Table) {
     table.row(
         "I16",
-        "snapshot of 10 000 counters and 1000 full reservoirs; witchcraft-metrics",
+        "snapshot of 10 000 counters and 1000 full reservoirs, against witchcraft-metrics",
         0.30,
         |effort| Ok(snapshots(effort)),
     );

@@ -22,14 +22,14 @@ pub(crate) fn histograms(table: &mut Table) {
     let histogram = steady_histogram();
     for (id, count, goal) in [("I9", 1, 0.10), ("I10", 2, 0.05)] {
         let name = format!(
-            "histogram record, steady decaying reservoir, {}; witchcraft-metrics",
+            "histogram record, steady decaying reservoir, {}, against witchcraft-metrics",
             threads(count)
         );
         table.row(id, &name, goal, |effort| against_witchcraft(effort, count, &histogram));
     }
     let values = values::<CYCLE>(1);
     let log_linear = AtomicCounterHistogram::new(7, 64);
-    table.aside("histogram record, 1 thread; metriken, log-linear", |effort| {
+    table.aside("histogram record, 1 thread, against metriken's log-linear one", |effort| {
         effort.race(1, record(&histogram, &values), |i| {
             let _ = black_box(&log_linear).increment(values[i % CYCLE].into());
         })
@@ -76,15 +76,20 @@ pub(crate) fn timers(table: &mut Table) {
     let clock = quanta::Clock::new();
     let start_and_stop = |_: usize| drop(black_box(&ours).start());
     for (id, count, goal) in [("I13", 1, 0.20), ("I14", 2, 0.10)] {
-        let name = format!("timer start + stop, {}; witchcraft-metrics", threads(count));
+        let name = format!("timer start + stop, {}, against witchcraft-metrics", threads(count));
         table.row(id, &name, goal, |effort| {
             effort.race(count, start_and_stop, |_| drop(black_box(&peer).time()))
         });
     }
-    table.row("I15", "timer start + stop, 1 thread; two raw reads of its clock", 1.3, |effort| {
-        effort.race(1, start_and_stop, |_| {
-            black_box(black_box(&clock).raw());
-            black_box(black_box(&clock).raw());
-        })
-    });
+    table.row(
+        "I15",
+        "timer start + stop, 1 thread, against two raw reads of its clock",
+        1.3,
+        |effort| {
+            effort.race(1, start_and_stop, |_| {
+                black_box(black_box(&clock).raw());
+                black_box(black_box(&clock).raw());
+            })
+        },
+    );
 }
