@@ -18,6 +18,7 @@
 //!   write, then fence, then read what the other wrote. Two sets of totals take turns, so the old
 //!   one stays as it is until the interval after the next.
 
+use crate::clock::Ticks;
 use crate::sync::{AtomicU64, Ordering, fence, spin};
 use crate::totals::Totals;
 
@@ -32,7 +33,7 @@ pub(crate) struct Recorder {
     head: AtomicU64,
     /// Where the owner looks up from its work: the ring is full, or the clock is to be read.
     stop: AtomicU64,
-    /// When the values in the ring were recorded, in nanoseconds of the instrument's clock.
+    /// When the values in the ring were recorded.
     at: AtomicU64,
     /// When the owner last read the clock; and how many values later it will again.
     looked: AtomicU64,
@@ -63,8 +64,8 @@ struct Set {
 pub(crate) struct Batch {
     values: [f64; RING],
     len: usize,
-    /// When they were recorded, in nanoseconds.
-    pub(crate) at: u64,
+    /// When they were recorded.
+    pub(crate) at: Ticks,
 }
 
 impl Batch {
@@ -80,8 +81,8 @@ pub(crate) struct Taken {
     pub(crate) folded: Totals,
     /// What was in the ring; the reader has to keep it.
     pub(crate) batch: Batch,
-    /// When the owner last recorded, in nanoseconds; `None` before the first value.
-    pub(crate) last: Option<u64>,
+    /// When the owner last recorded; `None` before the first value.
+    pub(crate) last: Option<Ticks>,
 }
 
 impl Recorder {
@@ -115,7 +116,7 @@ impl Recorder {
 
     /// The same for a value of the instant `now`, which must not be put among values of another.
     #[inline]
-    pub(crate) fn push_at(&self, value: f64, now: u64, tolerance: u64) -> bool {
+    pub(crate) fn push_at(&self, value: f64, now: Ticks, tolerance: Ticks) -> bool {
         let same = now.wrapping_sub(self.at.load(Ordering::Relaxed)) <= tolerance;
         same && self.push(value)
     }
@@ -133,8 +134,8 @@ impl Recorder {
     pub(crate) fn attend(
         &self,
         value: f64,
-        now: u64,
-        tolerance: u64,
+        now: Ticks,
+        tolerance: Ticks,
         stride: u64,
         fold: impl FnOnce(&Self),
     ) {
@@ -155,7 +156,7 @@ impl Recorder {
     }
 
     /// When the owner last read the clock, and its stride since. Owner only.
-    pub(crate) fn pace(&self) -> (u64, u64) {
+    pub(crate) fn pace(&self) -> (Ticks, u64) {
         (self.looked.load(Ordering::Relaxed), self.stride.load(Ordering::Relaxed))
     }
 

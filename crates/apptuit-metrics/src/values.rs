@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::clock::Time;
+use crate::clock::{Ticks, Time};
 use crate::instruments::lock;
 use crate::lane::{self, PerLane};
 use crate::recorder::{RING, Recorder};
@@ -15,8 +15,8 @@ use crate::{Distribution, Snapshot};
 
 /// Where values are few, the clock is read for each of them; in a torrent, once in so many.
 const LONGEST_STRIDE: u64 = 64;
-/// Values are a torrent if those since the clock was last read took less than this, in nanoseconds.
-const TORRENT: u64 = 1_000_000;
+/// Values are a torrent if those since the clock was last read took less than this: about 1 ms.
+const TORRENT: Ticks = 1 << 21;
 
 /// Values recorded by many threads, without a lock, and read by one at a time.
 #[derive(Debug)]
@@ -61,9 +61,9 @@ impl Values {
         }
     }
 
-    /// Takes in a value of the instant `now`, in nanoseconds of this instrument's clock.
+    /// Takes in a value of the instant `now`.
     #[inline]
-    pub(crate) fn record_at(&self, value: f64, now: u64) {
+    pub(crate) fn record_at(&self, value: f64, now: Ticks) {
         match self.recorders.get(lane::place()) {
             Some(recorder) if recorder.push_at(value, now, self.time.tolerance()) => {}
             _ => self.with_recorder(value, now, |_| RING as u64),
@@ -82,7 +82,7 @@ impl Values {
 
     #[inline(never)]
     fn attend(&self, value: f64) {
-        let now = self.time.nanos();
+        let now = self.time.ticks();
         let exact = self.time.tolerance() == 0;
         self.with_recorder(value, now, |recorder| {
             let (looked, stride) = recorder.pace();
@@ -93,7 +93,7 @@ impl Values {
 
     /// Hands a value to this thread's recorder, which needs attention or is to be made.
     #[inline(never)]
-    fn with_recorder(&self, value: f64, now: u64, stride: impl Fn(&Recorder) -> u64) {
+    fn with_recorder(&self, value: f64, now: Ticks, stride: impl Fn(&Recorder) -> u64) {
         let attend = |recorder: &Recorder| {
             recorder.attend(value, now, self.time.tolerance(), stride(recorder), |recorder| {
                 recorder.fold(&self.interval, |interval, batch| {
@@ -112,9 +112,9 @@ impl Values {
     }
 
     /// Offers values to the reservoir of an interval, which may be foreign code.
-    fn offer(&self, interval: u64, values: &[f64], at: u64) {
+    fn offer(&self, interval: u64, values: &[f64], at: Ticks) {
         let reservoir = self.reservoir(interval);
-        let offer = || reservoir.offer(values, Duration::from_nanos(at));
+        let offer = || reservoir.offer(values, self.time.since_origin(at));
         // A reservoir that panics loses its sample, and neither a total nor the thread that records.
         if catch_unwind(AssertUnwindSafe(offer)).is_err() {
             self.refuse();
@@ -122,13 +122,13 @@ impl Values {
     }
 
     /// Keeps values that were taken from a recorder.
-    fn keep(&self, taken: &mut Totals, values: &[f64], at: u64) {
+    fn keep(&self, taken: &mut Totals, values: &[f64], at: Ticks) {
         taken.merge(&Totals::of(values));
         self.offer(self.interval.load(Ordering::Relaxed), values, at);
     }
 
     /// All values of an interval, and when the last was recorded.
-    fn drain(&self, taken: &mut Totals, interval: u64) -> (Totals, Option<u64>) {
+    fn drain(&self, taken: &mut Totals, interval: u64) -> (Totals, Option<Ticks>) {
         let (mut folded, mut last) = (Totals::default(), None);
         for recorder in self.recorders.iter() {
             let part = recorder.read(interval);
@@ -159,7 +159,7 @@ impl Values {
         let mut taken = lock(&self.taken);
         let interval = self.interval.load(Ordering::Relaxed);
         self.drain(&mut taken, interval);
-        self.reservoir(interval).snapshot(Duration::from_nanos(self.time.nanos()))
+        self.reservoir(interval).snapshot(self.time.since_origin(self.time.ticks()))
     }
 
     /// The current interval in numbers.
@@ -198,10 +198,10 @@ impl Values {
         &**turn.unwrap_or(&self.reservoirs[0])
     }
 
-    fn numbers(&self, interval: u64, totals: &Totals, last: Option<u64>) -> Distribution {
-        let now = self.time.nanos();
+    fn numbers(&self, interval: u64, totals: &Totals, last: Option<Ticks>) -> Distribution {
+        let now = self.time.ticks();
         let mut quantiles = [0.5, 0.75, 0.95, 0.98, 0.99, 0.999];
-        self.reservoir(interval).quantiles(Duration::from_nanos(now), &mut quantiles);
+        self.reservoir(interval).quantiles(self.time.since_origin(now), &mut quantiles);
         // The reservoir may have seen values after the totals were read.
         let [p50, p75, p95, p98, p99, p999] =
             quantiles.map(|quantile| quantile.clamp(totals.min, totals.max));
@@ -219,7 +219,7 @@ impl Values {
             p99,
             p999,
             interval: self.reservoirs.len() > 1,
-            idle: last.map(|last| Duration::from_nanos(now.saturating_sub(last))),
+            idle: last.map(|last| Duration::from_nanos(self.time.nanos_between(last, now))),
         }
     }
 }

@@ -16,34 +16,43 @@ use std::sync::Arc;
 /// let own = Tags::from([("host", "b")]);
 /// assert_eq!(own.merged_over(&service), Tags::from([("host", "b"), ("service", "orders")]));
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tags(Arc<[(Arc<str>, Arc<str>)]>);
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tags(
+    /// `None` if there are none, which then takes no memory.
+    Option<Arc<[Pair]>>,
+);
+
+type Pair = (Arc<str>, Arc<str>);
 
 impl Tags {
     /// No tags.
     pub fn new() -> Self {
-        Self(Arc::from([]))
+        Self::default()
+    }
+
+    fn pairs(&self) -> &[Pair] {
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// The number of tags.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.pairs().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// The value of `key`, if it is there.
     pub fn get(&self, key: &str) -> Option<&str> {
-        let at = self.0.binary_search_by(|(have, _)| (**have).cmp(key)).ok()?;
-        self.0.get(at).map(|(_, value)| &**value)
+        let at = self.pairs().binary_search_by(|(have, _)| (**have).cmp(key)).ok()?;
+        self.pairs().get(at).map(|(_, value)| &**value)
     }
 
     /// Keys and values, by key.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> + Clone {
-        self.0.iter().map(|(key, value)| (&**key, &**value))
+        self.pairs().iter().map(|(key, value)| (&**key, &**value))
     }
 
     /// These tags and those of `lower`; where both have a key, these win.
@@ -55,28 +64,22 @@ impl Tags {
         if self.is_empty() {
             return lower.clone();
         }
-        lower.0.iter().chain(self.0.iter()).cloned().collect()
+        lower.pairs().iter().chain(self.pairs()).cloned().collect()
     }
 
     /// These tags and one more; a tag of the same key is replaced.
     #[must_use]
     pub fn with(&self, key: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
-        self.0.iter().cloned().chain([(key.into(), value.into())]).collect()
+        self.pairs().iter().cloned().chain([(key.into(), value.into())]).collect()
     }
 
     /// Those tags whose key satisfies `keep`.
     #[must_use]
     pub fn filtered(&self, mut keep: impl FnMut(&str) -> bool) -> Self {
-        if self.0.iter().all(|(key, _)| keep(key)) {
+        if self.pairs().iter().all(|(key, _)| keep(key)) {
             return self.clone();
         }
-        self.0.iter().filter(|(key, _)| keep(key)).cloned().collect()
-    }
-}
-
-impl Default for Tags {
-    fn default() -> Self {
-        Self::new()
+        self.pairs().iter().filter(|(key, _)| keep(key)).cloned().collect()
     }
 }
 
@@ -85,7 +88,7 @@ impl<K: Into<Arc<str>>, V: Into<Arc<str>>> FromIterator<(K, V)> for Tags {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
         let sorted: BTreeMap<Arc<str>, Arc<str>> =
             pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-        Self(sorted.into_iter().collect())
+        Self((!sorted.is_empty()).then(|| sorted.into_iter().collect()))
     }
 }
 

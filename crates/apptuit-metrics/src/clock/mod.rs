@@ -2,7 +2,7 @@
 
 mod time;
 
-pub(crate) use time::{Stamp, Time};
+pub(crate) use time::{Ticks, Time};
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, OnceLock};

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::{Clock, SystemClock};
 
-/// A quarter of an e-folding time is 16 s; values this close together are of one instant.
-const TOLERANCE_NANOS: u64 = 1 << 26;
+/// Values this close together are of one instant: about 0.1 s, in ticks of a counter, in which their
+/// weights change by less than two in a thousand.
+const TOLERANCE: u64 = 1 << 28;
 
 /// The time stamp counter of the processor where it is reliable, or else the system's clock.
 static COUNTER: LazyLock<quanta::Clock> = LazyLock::new(quanta::Clock::new);
@@ -21,9 +22,8 @@ pub(crate) enum Time {
     Other(Arc<dyn Clock>),
 }
 
-/// A reading of a [`Time`], in its own unit.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stamp(u64);
+/// A reading of a [`Time`], in ticks of its own.
+pub(crate) type Ticks = u64;
 
 impl Time {
     pub(crate) fn of(clock: impl Clock) -> Self {
@@ -47,35 +47,36 @@ impl Time {
         }
     }
 
-    /// How far apart two values of one instant may be, in nanoseconds: none where time is handed in.
-    pub(crate) fn tolerance(&self) -> u64 {
+    /// How far apart two values of one instant may be: not at all where time is handed in.
+    #[inline]
+    pub(crate) fn tolerance(&self) -> Ticks {
         match self {
-            Self::System => TOLERANCE_NANOS,
+            Self::System => TOLERANCE,
             Self::Other(_) => 0,
         }
     }
 
     /// Reads the clock.
     #[inline]
-    pub(crate) fn stamp(&self) -> Stamp {
+    pub(crate) fn ticks(&self) -> Ticks {
         match self {
-            Self::System => Stamp(COUNTER.raw()),
-            Self::Other(clock) => Stamp(nanos(&**clock)),
+            Self::System => COUNTER.raw(),
+            Self::Other(clock) => nanos(&**clock),
         }
     }
 
-    /// A reading as nanoseconds since some origin.
+    /// The nanoseconds between two readings; zero if the first is the later one.
     #[inline]
-    pub(crate) fn nanos_at(&self, stamp: Stamp) -> u64 {
+    pub(crate) fn nanos_between(&self, first: Ticks, last: Ticks) -> u64 {
         match self {
-            Self::System => COUNTER.delta_as_nanos(0, stamp.0),
-            Self::Other(_) => stamp.0,
+            Self::System => COUNTER.delta_as_nanos(first, last),
+            Self::Other(_) => last.saturating_sub(first),
         }
     }
 
-    /// Now, in nanoseconds since some origin.
-    pub(crate) fn nanos(&self) -> u64 {
-        self.nanos_at(self.stamp())
+    /// The time of a reading since some origin.
+    pub(crate) fn since_origin(&self, ticks: Ticks) -> Duration {
+        Duration::from_nanos(self.nanos_between(0, ticks))
     }
 }
 

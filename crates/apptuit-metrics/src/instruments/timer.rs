@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::meter::CountedRates;
 use super::{Hold, lock};
-use crate::clock::{Stamp, Time};
+use crate::clock::{Ticks, Time};
 use crate::reservoir::Sampling;
 use crate::values::Values;
 use crate::{Distribution, Rates, Reading, Snapshot};
@@ -85,13 +85,14 @@ impl Durations {
 
     /// Records the time since `started`, which is negative if the clock was turned back.
     #[inline]
-    fn finish(&self, started: Stamp) -> Option<u64> {
+    fn finish(&self, started: Ticks) -> Option<u64> {
         let time = self.values.time();
-        let (started, now) = (time.nanos_at(started), time.nanos());
-        let Some(nanos) = now.checked_sub(started) else {
+        let now = time.ticks();
+        if now < started {
             self.values.refuse();
             return None;
-        };
+        }
+        let nanos = time.nanos_between(started, now);
         self.values.record_at(nanos as f64 / NANOS_PER_SEC, now);
         Some(nanos)
     }
@@ -132,13 +133,13 @@ impl Timer {
     #[inline]
     pub fn start(&self) -> Running<'_> {
         let durations = &self.hold.state;
-        Running { of: Of::Borrowed(durations), started: Some(durations.values.time().stamp()) }
+        Running { of: Of::Borrowed(durations), started: Some(durations.values.time().ticks()) }
     }
 
     /// The same, for a measurement that ends elsewhere: in another function, thread or task.
     #[inline]
     pub fn start_owned(&self) -> Running<'static> {
-        let started = Some(self.values().time().stamp());
+        let started = Some(self.values().time().ticks());
         Running { of: Of::Owned(self.clone()), started }
     }
 
@@ -234,7 +235,7 @@ impl Timer {
 pub struct Running<'a> {
     of: Of<'a>,
     /// `None` once it is recorded.
-    started: Option<Stamp>,
+    started: Option<Ticks>,
 }
 
 #[derive(Debug)]
