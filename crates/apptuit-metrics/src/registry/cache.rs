@@ -34,6 +34,8 @@ struct Cache {
 struct Cached {
     /// The hash of the name, mixed with the number of the registry.
     key: u64,
+    /// Of the instrument; here, too, because it is on the way to all the rest.
+    name: TimeSeriesName,
     handle: AnyHandle,
 }
 
@@ -47,7 +49,7 @@ pub(super) fn find<H: Handle>(key: u64, is: impl Fn(&TimeSeriesName) -> bool) ->
             return None;
         }
         let same = |cached: &Cached| {
-            cached.key == key && H::sink(&cached.handle).is_some_and(|it| is(&it.hold().name))
+            cached.key == key && H::sink(&cached.handle).is_some() && is(&cached.name)
         };
         cache.handles.find(key, same).and_then(|cached| H::sink(&cached.handle)).cloned()
     });
@@ -56,14 +58,14 @@ pub(super) fn find<H: Handle>(key: u64, is: impl Fn(&TimeSeriesName) -> bool) ->
 }
 
 /// Keeps a handle for this thread, unless an instrument was removed since `edition`.
-pub(super) fn keep(key: u64, edition: u64, handle: AnyHandle) {
+pub(super) fn keep(key: u64, edition: u64, name: TimeSeriesName, handle: AnyHandle) {
     // What is dropped, is dropped after the cache is free again.
     let dropped = CACHE.try_with(|cache| {
         let mut cache = cache.try_borrow_mut().ok()?;
         let stale = cache.edition != edition || cache.handles.len() >= MOST;
         let dropped = stale.then(|| std::mem::take(&mut cache.handles));
         cache.edition = edition;
-        cache.handles.insert_unique(key, Cached { key, handle }, |cached| cached.key);
+        cache.handles.insert_unique(key, Cached { key, name, handle }, |cached| cached.key);
         dropped
     });
     drop(dropped);

@@ -327,8 +327,8 @@ impl Registry {
         match found {
             Found::Own(found) => {
                 let handle = H::of(Arc::new(found));
-                if let Some(handle) = handle.clone().lift() {
-                    cache::keep(key, edition, handle);
+                if let Some(kept) = handle.clone().lift() {
+                    cache::keep(key, edition, handle.hold().name.clone(), kept);
                 }
                 handle
             }
