@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::Hold;
-use crate::Reading;
-use crate::lane::{self, CellId};
+use crate::lane::{self, CellId, Sums};
 
 /// A number that goes up and down.
 ///
@@ -60,8 +59,9 @@ impl Tally {
         self.base.store(lane::sum(self.cell), Ordering::Relaxed);
     }
 
-    pub(crate) fn read(&self) -> Reading {
-        Reading::Counter(self.count())
+    /// The count, of cells that were found already.
+    pub(crate) fn count_in(&self, sums: &Sums) -> i64 {
+        sums.of(self.cell).wrapping_sub(self.base.load(Ordering::Relaxed))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::counter::Tally;
 use super::{Hold, lock};
 use crate::clock::Time;
-use crate::lane::{self, CellId};
+use crate::lane::{self, CellId, Sums};
 use crate::moving_average::MovingRates;
 use crate::{Rates, Reading};
 
@@ -87,9 +87,16 @@ impl Pace {
         (count, rates.read(count, now))
     }
 
-    pub(crate) fn read(&self) -> Reading {
-        let (count, rates) = self.numbers();
-        Reading::Meter(count, rates)
+    /// The count, of cells that were found already.
+    pub(crate) fn count_in(&self, sums: &Sums) -> u64 {
+        self.events.count_in(sums).cast_unsigned()
+    }
+
+    pub(crate) fn read(&self, sums: &Sums) -> Reading {
+        let now = self.time.now();
+        let mut rates = lock(&self.rates);
+        let count = self.count_in(sums);
+        Reading::Meter(count, rates.read(count, now))
     }
 
     fn clear(&self) {

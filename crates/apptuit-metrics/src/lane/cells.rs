@@ -17,7 +17,7 @@ const MOST: u32 = 4096;
 const MARGIN: u32 = 16;
 
 type Chunk = &'static [AtomicI64];
-type Chunks = &'static [Chunk];
+pub(super) type Chunks = &'static [Chunk];
 
 /// The cells of one lane.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ fn add_first(id: CellId, n: i64) {
         lane.add(id, n);
         // An ending thread has lost its place, and must not keep the chunks of a lane it returns.
         if super::place() != super::Place::NONE {
-            MINE.set(*open(lane.cells.chunks.read()));
+            MINE.set(lane.cells.chunks());
         }
     });
 }
@@ -80,6 +80,18 @@ fn add_to(cell: &AtomicI64, n: i64) {
     cell.store(cell.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
 }
 
+/// The cells of all lanes that there were at one instant; reading many takes no further lock.
+#[derive(Debug)]
+pub(crate) struct Sums(pub(super) Vec<Chunks>);
+
+impl Sums {
+    /// The sum of a cell over these lanes.
+    pub(crate) fn of(&self, id: CellId) -> i64 {
+        let cells = self.0.iter().filter_map(|chunks| find(chunks, id));
+        cells.fold(0, |sum, cell| sum.wrapping_add(cell.load(Ordering::Relaxed)))
+    }
+}
+
 impl Default for Cells {
     fn default() -> Self {
         Self { chunks: RwLock::new(&[]) }
@@ -87,14 +99,16 @@ impl Default for Cells {
 }
 
 impl Cells {
+    pub(super) fn chunks(&self) -> Chunks {
+        *open(self.chunks.read())
+    }
+
     pub(super) fn get(&self, id: CellId) -> i64 {
-        let chunks = *open(self.chunks.read());
-        find(chunks, id).map_or(0, |cell| cell.load(Ordering::Relaxed))
+        find(self.chunks(), id).map_or(0, |cell| cell.load(Ordering::Relaxed))
     }
 
     pub(super) fn add(&self, id: CellId, n: i64) {
-        let chunks = *open(self.chunks.read());
-        let cell = find(chunks, id).unwrap_or_else(|| self.make(id));
+        let cell = find(self.chunks(), id).unwrap_or_else(|| self.make(id));
         add_to(cell, n);
     }
 

@@ -8,7 +8,7 @@
 mod cells;
 mod per_lane;
 
-pub(crate) use cells::{CellId, add, sum};
+pub(crate) use cells::{CellId, Sums, add, sum};
 pub(crate) use per_lane::PerLane;
 
 use std::cell::Cell;
@@ -59,6 +59,11 @@ impl Lanes {
     /// Hands a lane to whoever leases next.
     pub(crate) fn give_back(&self, lane: &'static Lane) {
         open(self.free.lock()).push(lane);
+    }
+
+    /// The cells of all lanes, to add them up.
+    pub(crate) fn sums(&self) -> Sums {
+        Sums(open(self.all.read()).iter().map(|lane| lane.cells.chunks()).collect())
     }
 
     /// The sum of one cell over all lanes.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::instrument::Instrument;
+use crate::lane::Sums;
 
 /// When each instrument was last seen to change, as far as reports saw it.
 #[derive(Debug)]
@@ -55,9 +56,9 @@ impl Idle {
     }
 
     /// Whether an instrument was not used since it was found idle.
-    pub(super) fn is_still_idle(&self, instrument: &Instrument) -> bool {
+    pub(super) fn is_still_idle(&self, instrument: &Instrument, sums: &Sums) -> bool {
         let seen = self.seen.get(&instrument.number());
-        seen.is_some_and(|seen| instrument.activity() == Some(seen.activity))
+        seen.is_some_and(|seen| instrument.activity(sums) == Some(seen.activity))
     }
 
     /// Forgets instruments but those that `is_there`.

@@ -7,6 +7,7 @@ use apptuit_model::TimeSeriesName;
 use crate::instruments::{
     Counter, Durations, Gauge, Histogram, Hold, Meter, Pace, Registered, Source, Tally, Timer,
 };
+use crate::lane::Sums;
 use crate::values::Values;
 use crate::{Kind, Metric, Reading};
 
@@ -150,33 +151,33 @@ impl Instrument {
     }
 
     /// Something that changes with each use; `None` if it is always in use.
-    pub(crate) fn activity(&self) -> Option<u64> {
+    pub(crate) fn activity(&self, sums: &Sums) -> Option<u64> {
         match self {
-            Self::Counter(tally) => Some(tally.state.count().cast_unsigned()),
+            Self::Counter(tally) => Some(tally.state.count_in(sums).cast_unsigned()),
             Self::Histogram(values) => Some(values.state.activity()),
-            Self::Meter(pace) => Some(pace.state.count()),
+            Self::Meter(pace) => Some(pace.state.count_in(sums)),
             Self::Timer(durations) => Some(durations.state.values().activity()),
             Self::Gauge(source) => source.state.activity(),
         }
     }
 
     /// What it says now.
-    pub(crate) fn read(&self) -> Metric {
+    pub(crate) fn read(&self, sums: &Sums) -> Metric {
         self.metric(match self {
-            Self::Counter(tally) => tally.state.read(),
+            Self::Counter(tally) => Reading::Counter(tally.state.count_in(sums)),
             Self::Histogram(values) => Reading::Histogram(values.state.read()),
-            Self::Meter(pace) => pace.state.read(),
+            Self::Meter(pace) => pace.state.read(sums),
             Self::Timer(durations) => durations.state.read(),
             Self::Gauge(source) => source.state.read(),
         })
     }
 
     /// The same; where an interval lasts from report to report, the next begins.
-    pub(crate) fn report(&self) -> Metric {
+    pub(crate) fn report(&self, sums: &Sums) -> Metric {
         self.metric(match self {
             Self::Histogram(values) => Reading::Histogram(values.state.report()),
             Self::Timer(durations) => durations.state.report(),
-            _ => return self.read(),
+            _ => return self.read(sums),
         })
     }
 

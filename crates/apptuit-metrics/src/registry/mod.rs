@@ -22,7 +22,7 @@ use crate::description::Descriptions;
 use crate::instruments::{
     Counter, Durations, Gauge, Histogram, Meter, Pace, Source, Tally, Timer, lock,
 };
-use crate::lane::open;
+use crate::lane::{LANES, Sums, open};
 use crate::values::Values;
 use crate::{Clock, Metric, Named, Sampling};
 use idle::{Idle, Use};
@@ -195,7 +195,8 @@ impl Registry {
     /// gauges run in the calling thread, and no lock is held meanwhile.
     #[doc(alias = "dump_metrics")]
     pub fn dump(&self) -> Vec<Metric> {
-        self.instruments().iter().map(Instrument::read).collect()
+        let sums = LANES.sums();
+        self.instruments().iter().map(|it| it.read(&sums)).collect()
     }
 
     /// What every instrument says in a report: a [`dump`](Self::dump) that ends intervals.
@@ -215,17 +216,17 @@ impl Registry {
 
     /// What the instruments say that are in use; those that are idle and without handles are
     /// forgotten.
-    fn ask(&self, say: impl Fn(&Instrument) -> Metric) -> Vec<Metric> {
-        let instruments = self.instruments();
+    fn ask(&self, say: impl Fn(&Instrument, &Sums) -> Metric) -> Vec<Metric> {
+        let (sums, instruments) = (LANES.sums(), self.instruments());
         let Some(idle) = &self.shared.idle else {
-            return instruments.iter().map(say).collect();
+            return instruments.iter().map(|it| say(it, &sums)).collect();
         };
         let now = self.shared.clock.now();
         let (mut said, mut unused) = (Vec::with_capacity(instruments.len()), Vec::new());
         for instrument in &instruments {
-            let activity = instrument.activity();
+            let activity = instrument.activity(&sums);
             match lock(idle).look(instrument.number(), activity, now) {
-                Use::Used => said.push(say(instrument)),
+                Use::Used => said.push(say(instrument, &sums)),
                 // Threads keep handles of what they asked for; those shall not keep it alive.
                 Use::NewlyIdle => cache::invalidate(),
                 Use::Idle => unused.push(instrument.name().clone()),
@@ -275,9 +276,12 @@ impl Registry {
 
     /// All instruments, in the order of a dump.
     fn instruments(&self) -> Vec<Instrument> {
-        let mut instruments: Vec<_> = self.read().iter().cloned().collect();
-        instruments.sort_unstable_by_key(|it| (it.kind(), it.number()));
-        instruments
+        // Kind, then number: in one word, which is compared at once, and at hand.
+        let place = |it: &Instrument| ((it.kind() as u64) << 60) | it.number();
+        let mut instruments: Vec<_> =
+            self.read().iter().map(|it| (place(it), it.clone())).collect();
+        instruments.sort_unstable_by_key(|(place, _)| *place);
+        instruments.into_iter().map(|(_, instrument)| instrument).collect()
     }
 
     /// Forgets the instruments of these names that are idle and that nobody has a handle of.
@@ -286,8 +290,10 @@ impl Registry {
         let mut idle = lock(idle);
         {
             let mut table = self.write();
-            // The table alone holds it; and nobody gets a handle while the table is locked.
-            let is_unused = |it: &Instrument| it.holders() == 1 && idle.is_still_idle(it);
+            // The table alone holds it; and nobody gets a handle while the table is locked. What was
+            // done with the last handle before is seen now.
+            let sums = LANES.sums();
+            let is_unused = |it: &Instrument| it.holders() == 1 && idle.is_still_idle(it, &sums);
             for name in unused {
                 forgotten.extend(table.take(name, is_unused));
             }
