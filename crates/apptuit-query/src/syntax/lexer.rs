@@ -4,16 +4,16 @@ use crate::error::Fault;
 use crate::syntax::span::{Span, Spanned};
 use crate::syntax::token::Token;
 
-/// The words of `text`, the last of them [`Token::End`].
-pub(crate) fn words(text: &str) -> Result<Vec<Spanned<Token>>, Fault> {
-    let mut lexer = Lexer { text, at: 0, open: 0 };
+/// The words of `text`, the last of them [`Token::End`], and the places of its comments.
+pub(crate) fn words(text: &str) -> Result<(Vec<Spanned<Token>>, Vec<Span>), Fault> {
+    let mut lexer = Lexer::of(text);
     let mut words = Vec::new();
     loop {
         let word = lexer.next()?;
         let ended = word.node == Token::End;
         words.push(word);
         if ended {
-            return Ok(words);
+            return Ok((words, lexer.comments));
         }
     }
 }
@@ -23,9 +23,14 @@ struct Lexer<'a> {
     at: usize,
     /// Parentheses open here: inside them a line's end is a blank.
     open: usize,
+    comments: Vec<Span>,
 }
 
-impl Lexer<'_> {
+impl<'a> Lexer<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, at: 0, open: 0, comments: Vec::new() }
+    }
+
     fn rest(&self) -> &str {
         self.text.get(self.at..).unwrap_or_default()
     }
@@ -48,7 +53,9 @@ impl Lexer<'_> {
             if self.peek() != Some('#') {
                 return;
             }
+            let start = self.at;
             self.pass_while(|c| c != '\n');
+            self.comments.push(Span::new(start, self.at));
         }
     }
 

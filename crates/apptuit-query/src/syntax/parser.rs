@@ -7,16 +7,24 @@ use crate::syntax::lexer;
 use crate::syntax::span::{Span, Spanned};
 use crate::syntax::token::Token;
 
-/// The statements of `text`, and how deep its parentheses nest.
-pub(crate) fn parse(text: &str) -> Result<(Vec<Spanned<Statement>>, usize), Fault> {
+/// What a text says.
+pub(crate) struct Parsed {
+    pub(crate) statements: Vec<Spanned<Statement>>,
+    pub(crate) comments: Vec<Span>,
+    /// How deep its parentheses nest.
+    pub(crate) depth: usize,
+}
+
+/// Reads a text.
+pub(crate) fn parse(text: &str) -> Result<Parsed, Fault> {
     if text.len() > MAX_TEXT_BYTES {
         let message = format!("query is too long: {} bytes, at most {MAX_TEXT_BYTES}", text.len());
         return Err(Fault::limit(Span::default(), message));
     }
-    let words = lexer::words(text)?;
+    let (words, comments) = lexer::words(text)?;
     let mut parser = Parser { words, at: 0, depth: 0, deepest: 0, calls: 0 };
     let statements = parser.query()?;
-    Ok((statements, parser.deepest))
+    Ok(Parsed { statements, comments, depth: parser.deepest })
 }
 
 struct Parser {
@@ -104,8 +112,15 @@ impl Parser {
     }
 
     fn statement_end(&mut self) -> Result<(), Fault> {
-        let fault = match self.peek() {
-            token if token.separates() => return Ok(()),
+        if self.peek().separates() {
+            return Ok(());
+        }
+        Err(self.after_value("`;` or the end of the line"))
+    }
+
+    /// The error of a word after a value, where operators are likely.
+    fn after_value(&self, wanted: &str) -> Fault {
+        match self.peek() {
             Token::Operator(operator) => {
                 let method = match operator {
                     '+' => "add",
@@ -118,14 +133,33 @@ impl Parser {
             }
             // The lexer takes `-1` in `A -1` for a number.
             Token::Number(_) => self
-                .unexpected("`;` or the end of the line")
+                .unexpected(wanted)
                 .hint("the language has no operators, write `.add(…)` or `.sub(…)`"),
-            _ => self.unexpected("`;` or the end of the line"),
-        };
-        Err(fault)
+            _ => self.unexpected(wanted),
+        }
     }
 
     fn expression(&mut self) -> Result<Expression, Fault> {
+        let mut value = self.first()?;
+        while *self.peek() == Token::Dot {
+            self.at += 1;
+            if !matches!(self.peek(), Token::Name(_)) {
+                return Err(self.unexpected("the name of a method"));
+            }
+            if *self.peek_second() != Token::Open {
+                let name = self.name()?;
+                let message = format!("method `{}` must be called", name.node);
+                return Err(
+                    Fault::syntax(name.span, message).hint(format!("write `{}()`", name.node))
+                );
+            }
+            value.methods.push(self.call()?);
+        }
+        Ok(value)
+    }
+
+    /// What a chain starts with; in parentheses it may be a chain, which then goes on.
+    fn first(&mut self) -> Result<Expression, Fault> {
         let start = self.span();
         let first = match (self.peek(), self.peek_second()) {
             (Token::Name(name), Token::Open) if name == "output" => {
@@ -142,29 +176,23 @@ impl Parser {
                 self.deeper()?;
                 self.at += 1;
                 let inner = self.expression()?;
-                self.expect(&Token::Close, "`)`")?;
+                if *self.peek() != Token::Close {
+                    return Err(self.after_value("`)`"));
+                }
+                self.at += 1;
                 self.depth -= 1;
-                Primary::Group(Box::new(inner))
+                return Ok(inner);
             }
-            _ => return Err(self.unexpected("a fetch, a variable, a number or `(`")),
+            (found, _) => {
+                let fault = self.unexpected("a fetch, a variable, a number or `(`");
+                return Err(match found {
+                    Token::Dot => fault.hint("a chain of several lines stands in parentheses"),
+                    _ => fault,
+                });
+            }
         };
         let first = Spanned::new(first, start.to(self.last_span()));
-        let mut methods = Vec::new();
-        while *self.peek() == Token::Dot {
-            self.at += 1;
-            if !matches!(self.peek(), Token::Name(_)) {
-                return Err(self.unexpected("the name of a method"));
-            }
-            if *self.peek_second() != Token::Open {
-                let name = self.name()?;
-                let message = format!("method `{}` must be called", name.node);
-                return Err(
-                    Fault::syntax(name.span, message).hint(format!("write `{}()`", name.node))
-                );
-            }
-            methods.push(self.call()?);
-        }
-        Ok(Expression { first, methods })
+        Ok(Expression { first, methods: Vec::new() })
     }
 
     /// A name and its arguments; the name and the parenthesis are known to be there.
@@ -183,7 +211,7 @@ impl Parser {
             match self.peek() {
                 Token::Comma => self.at += 1,
                 Token::Close => {}
-                _ => return Err(self.unexpected("`,` or `)`")),
+                _ => return Err(self.after_value("`,` or `)`")),
             }
         }
         self.at += 1;
@@ -228,14 +256,6 @@ impl Parser {
         let name = Spanned::new(name.clone(), span);
         self.at += 1;
         Ok(name)
-    }
-
-    fn expect(&mut self, token: &Token, wanted: &str) -> Result<(), Fault> {
-        if self.peek() != token {
-            return Err(self.unexpected(wanted));
-        }
-        self.at += 1;
-        Ok(())
     }
 
     fn deeper(&mut self) -> Result<(), Fault> {

@@ -30,6 +30,68 @@ fn layout_does_not_matter() {
 }
 
 #[test]
+fn parentheses_around_a_value_change_nothing() {
+    let plain = "A = fetch('m').sum().add(B.max());\n";
+    assert_eq!(canonical("A=(fetch('m')).sum().add((B.max()))"), plain);
+    assert_eq!(canonical("A=((fetch('m').sum())\n.add(B\n.max()\n))"), plain);
+}
+
+#[test]
+fn a_long_chain_has_a_line_a_method() {
+    let text = "# what is busy\nout=out.sub(fetch('proc.net.bytes', rate='true', align=\"15s\")\
+                .tag_filter('direction==out').downsample('10m','avg')\
+                .sum(by='host'), ignore='direction').top3(); # the rest\nB=out;output(out, B)";
+    let lines = [
+        "# what is busy",
+        "out = (",
+        "    out",
+        "    .sub(",
+        "        fetch('proc.net.bytes', rate='true', align='15s')",
+        "        .tag_filter('direction==out')",
+        "        .downsample('10m', 'avg')",
+        "        .sum(by='host'),",
+        "        ignore='direction'",
+        "    )",
+        "    .top3()",
+        ");  # the rest",
+        "B = out;",
+        "output(out, B);",
+        "",
+    ];
+    let query = parse(text).expect("the text is a query");
+    assert_eq!(query.laid_out(), lines.join("\n"));
+    assert_eq!(parse(&query.laid_out()).as_ref(), Ok(&query));
+}
+
+#[test]
+fn comments_stay_when_a_query_is_laid_out() {
+    let text = "A=fetch( # one\n'm'); B=A # two\n\n# three\n# four\noutput(A) # five\n#six";
+    let lines = [
+        "# one",
+        "A = fetch('m');",
+        "B = A;  # two",
+        "# three",
+        "# four",
+        "output(A);  # five",
+        "#six",
+        "",
+    ];
+    let laid_out = parse(text).expect("the text is a query").laid_out();
+    assert_eq!(laid_out, lines.join("\n"));
+    assert_eq!(parse(&laid_out).expect("a query").laid_out(), laid_out);
+}
+
+#[test]
+fn a_query_as_deep_as_it_may_be_stays_one_when_it_is_laid_out() {
+    let deep = format!("{}fetch('metric'){}.sum()", "A.add(".repeat(49), ")".repeat(49));
+    let text = format!("A=fetch('m');{deep}");
+    check(&text).expect("fifty calls in each other");
+    let laid_out = parse(&text).expect("a query").laid_out();
+    check(&laid_out).expect("still fifty");
+    assert_eq!(parse(&laid_out).expect("a query").laid_out(), laid_out);
+}
+
+#[test]
 fn both_quotes_and_the_escapes_are_read() {
     assert_eq!(
         canonical(r#"fetch("it's").tag_filter('k=~[4-5]\d\d')"#),
@@ -51,7 +113,8 @@ fn numbers_are_read_in_every_form() {
         ("A=1e3", "A = 1000;\n"),
         ("A=2.5E-3", "A = 0.0025;\n"),
         ("A=100.sub(1)", "A = 100.0.sub(1);\n"),
-        ("A=(-1).mult(x)", "A = (-1).mult(x);\n"),
+        ("A=-1.mult(x)", "A = (-1.0).mult(x);\n"),
+        ("A=((100)).sub(x)", "A = 100.0.sub(x);\n"),
     ] {
         assert_eq!(canonical(text), printed, "{text}");
     }
@@ -102,6 +165,9 @@ fn operators_are_refused_with_the_method_to_write() {
     assert!(error("A=fetch('a'); A / 2").2.ends_with("write `.div(…)`"));
     assert!(error("A + A").2.ends_with("write `.add(…)`"));
     assert!(error("A -1").2.contains(".sub"));
+    assert!(error("A.add(B * 2)").2.ends_with("write `.mult(…)`"));
+    assert!(error("(A + B).sum()").2.ends_with("write `.add(…)`"));
+    assert!(error("A.add(B -1)").2.contains(".sub"));
 }
 
 #[test]
@@ -123,6 +189,12 @@ fn errors_stand_where_the_text_is_wrong() {
         ("fetch=1", (1, 0), "`fetch` cannot be the name of a variable"),
         ("A=output(B)", (1, 2), "`output` is a statement and has no value"),
         ("A=(1", (1, 4), "expected `)`, found the end of the query"),
+        (
+            "A=fetch('m')\n  .sum()",
+            (2, 2),
+            "expected a fetch, a variable, a number or `(`, found `.`, \
+             a chain of several lines stands in parentheses",
+        ),
         ("'text'", (1, 0), "expected a fetch, a variable, a number or `(`, found a string"),
         ("fetch('é'); ü=1", (1, 13), "unexpected character `ü`"),
         ("fetch('m').5()", (1, 11), "expected the name of a method, found number `5.0`"),
