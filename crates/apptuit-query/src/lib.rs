@@ -42,9 +42,11 @@ mod plan;
 mod source;
 mod suggest;
 mod syntax;
+mod template;
 
 pub use engine::{Answer, Engine, Output, OutputSeries, check};
 pub use error::{QueryError, QueryErrorKind};
 pub use limits::Limits;
 pub use source::{SeriesSource, SourceError};
 pub use syntax::{Query, Span, parse};
+pub use template::expand;

@@ -3,6 +3,7 @@
 use crate::error::Fault;
 use crate::syntax::span::{Span, Spanned};
 use crate::syntax::token::Token;
+use crate::template::{Variable, variable_at};
 
 /// The words of `text`, the last of them [`Token::End`], and the places of its comments.
 pub(crate) fn words(text: &str) -> Result<(Vec<Spanned<Token>>, Vec<Span>), Fault> {
@@ -102,7 +103,7 @@ impl<'a> Lexer<'a> {
 
     /// The error of a character that starts no word.
     fn stray(&self, c: char, span: Span) -> Fault {
-        if let Some(variable) = template_variable(self.text.get(span.start..).unwrap_or_default()) {
+        if let Some(variable) = variable_at(self.text.get(span.start..).unwrap_or_default()) {
             return unexpanded(variable, span.start);
         }
         let shown: String = c.escape_default().collect();
@@ -152,7 +153,7 @@ impl<'a> Lexer<'a> {
                 Some(c) if c == quote => break,
                 Some('\\') => self.escape(&mut value),
                 Some(c) => {
-                    if let Some(variable) = template_variable(self.rest()) {
+                    if let Some(variable) = variable_at(self.rest()) {
                         return Err(unexpanded(variable, self.at));
                     }
                     value.push(c);
@@ -200,25 +201,8 @@ fn exponent(text: &str) -> usize {
     }
 }
 
-/// `$name`, `${name}` or `[[name]]` at the beginning of `text`.
-fn template_variable(text: &str) -> Option<&str> {
-    let (inner, close) = if let Some(inner) = text.strip_prefix("${") {
-        (inner, "}")
-    } else if let Some(inner) = text.strip_prefix("[[") {
-        (inner, "]]")
-    } else {
-        (text.strip_prefix('$')?, "")
-    };
-    let named = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let end = inner.find(|c| !named(c)).unwrap_or(inner.len());
-    let starts = inner.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let closed = inner.get(end..).is_some_and(|rest| rest.starts_with(close));
-    let length = text.len() - inner.len() + end + close.len();
-    text.get(..length).filter(|_| starts && closed)
-}
-
-fn unexpanded(variable: &str, start: usize) -> Fault {
-    let span = Span::new(start, start + variable.len());
-    Fault::syntax(span, format!("template variable `{variable}` is not expanded"))
+fn unexpanded(variable: Variable<'_>, start: usize) -> Fault {
+    let span = Span::new(start, start + variable.text.len());
+    Fault::syntax(span, format!("template variable `{}` is not expanded", variable.text))
         .hint("replace it by a value before sending")
 }
