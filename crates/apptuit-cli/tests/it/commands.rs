@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::server::ServerProcess;
 
 /// Runs the command in an environment without our variables.
-fn apptuit(args: &[&str], input: &str) -> Output {
+pub(super) fn apptuit(args: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_apptuit"))
         .args(args)
         .env_remove("APPTUIT_API_ENDPOINT")
@@ -26,11 +26,11 @@ fn apptuit(args: &[&str], input: &str) -> Output {
     child.wait_with_output().expect("the command ends")
 }
 
-fn stdout(output: &Output) -> String {
+pub(super) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn stderr(output: &Output) -> String {
+pub(super) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 

@@ -139,6 +139,9 @@ fn template_variables_are_refused_by_name() {
     ] {
         let (line, at, message) = error(text);
         assert_eq!((line, at), (1, column), "{text}");
+        let bare = name.trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
+        let error = parse(text).expect_err("a variable");
+        assert_eq!(error.template_variable(), Some(bare), "{text}");
         assert!(
             message.starts_with(&format!("template variable `{name}` is not expanded")),
             "{message}"
