@@ -32,11 +32,14 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
 
+mod advice;
+mod complete;
 mod engine;
 mod error;
 mod frame;
 mod functions;
 mod limits;
+mod names;
 mod operators;
 mod plan;
 mod source;
@@ -44,9 +47,12 @@ mod suggest;
 mod syntax;
 mod template;
 
+pub use complete::{Candidate, CandidateKind, Completion, complete};
 pub use engine::{Answer, Engine, Output, OutputSeries, check};
 pub use error::{QueryError, QueryErrorKind};
+pub use functions::{ArgumentHelp, FunctionHelp, functions};
 pub use limits::Limits;
+pub use names::Names;
 pub use source::{SeriesSource, SourceError};
 pub use syntax::{Query, Span, parse};
 pub use template::expand;

@@ -19,6 +19,65 @@ pub(crate) fn words(text: &str) -> Result<(Vec<Spanned<Token>>, Vec<Span>), Faul
     }
 }
 
+/// Words before a place where someone is still writing.
+pub(crate) struct Unfinished {
+    pub(crate) words: Vec<Spanned<Token>>,
+    /// Where a string begins that goes on at the place.
+    pub(crate) string: Option<usize>,
+    pub(crate) in_comment: bool,
+}
+
+/// The words of a text that need not be right: what is no word is passed over.
+pub(crate) fn unfinished(text: &str) -> Unfinished {
+    let mut lexer = Lexer::of(text);
+    let mut words = Vec::new();
+    let mut string = None;
+    loop {
+        lexer.skip_blanks();
+        let start = lexer.at;
+        match lexer.next() {
+            Ok(word) if word.node == Token::End => break,
+            Ok(word) => words.push(word),
+            Err(_)
+                if matches!(text.get(start..).and_then(|t| t.chars().next()), Some('\'' | '"')) =>
+            {
+                // A template variable in a string does not end it.
+                let (end, closed) = raw_string(text, start);
+                if !closed && end == text.len() {
+                    string = Some(start);
+                }
+                let content = text.get(start + 1..end - usize::from(closed)).unwrap_or_default();
+                words.push(Spanned::new(Token::Text(content.to_owned()), Span::new(start, end)));
+                lexer.at = end;
+            }
+            Err(_) => {}
+        }
+    }
+    if string.is_some() {
+        words.pop();
+    }
+    let in_comment = lexer.comments.last().is_some_and(|comment| comment.end == text.len());
+    Unfinished { words, string, in_comment }
+}
+
+/// Where a string that begins at `start` ends, and whether its quote does that.
+fn raw_string(text: &str, start: usize) -> (usize, bool) {
+    let rest = text.get(start..).unwrap_or_default();
+    let mut characters = rest.char_indices();
+    let quote = characters.next().map(|(_, c)| c);
+    while let Some((at, c)) = characters.next() {
+        match c {
+            '\\' => {
+                characters.next();
+            }
+            '\n' => return (start + at, false),
+            _ if Some(c) == quote => return (start + at + 1, true),
+            _ => {}
+        }
+    }
+    (text.len(), false)
+}
+
 struct Lexer<'a> {
     text: &'a str,
     at: usize,

@@ -1,11 +1,11 @@
 //! Query text to tree, and back.
 
 pub(crate) mod ast;
-mod lexer;
+pub(crate) mod lexer;
 mod parser;
 mod printer;
 mod span;
-mod token;
+pub(crate) mod token;
 
 use std::sync::Arc;
 

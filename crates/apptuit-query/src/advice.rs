@@ -1,0 +1,137 @@
+//! What a query that found nothing may have meant.
+
+use apptuit_model::{MatchOp, Sanitizer, Tags};
+
+use crate::error::{QueryError, QueryErrorKind};
+use crate::functions::{self, Arguments, Method};
+use crate::names::Names;
+use crate::operators::filter::Filter;
+use crate::suggest::nearest;
+use crate::syntax::Query;
+use crate::syntax::ast::{Call, Expression, Statement};
+
+/// Names of a store that are compared at most.
+const MAX_COMPARED: usize = 20_000;
+/// Pieces of advice that are given at most.
+const MAX_ADVICE: usize = 5;
+
+impl Query {
+    /// What may be wrong with the names in a query that failed, or that found nothing: one clause
+    /// each, such as "no series of `node.cpu` has the tag `hots`, did you mean `host`?"
+    ///
+    /// `failure` is what [`run`](crate::Engine::run) said, if it failed. Of an unknown metric the
+    /// advice is the one that was meant: it differs in few letters, in how names are cleaned, or
+    /// in what instruments add at the end.
+    pub fn advice(&self, failure: Option<&QueryError>, names: &dyn Names) -> Vec<String> {
+        let mut advice = Vec::new();
+        match failure.map(|failure| (failure.kind(), failure.span())) {
+            Some((QueryErrorKind::UnknownMetric, place)) => {
+                self.chains(&mut |chain| {
+                    let metric = fetched(chain).filter(|_| chain.first.span == place);
+                    if let Some(meant) = metric.and_then(|metric| similar_metric(metric, names)) {
+                        advice.push(format!("did you mean `{meant}`?"));
+                    }
+                });
+            }
+            None | Some((QueryErrorKind::InvalidArgumentValue, _)) => {
+                self.chains(&mut |chain| {
+                    if let Some(metric) = fetched(chain) {
+                        advise_on_tags(metric, &chain.methods, names, &mut advice);
+                    }
+                });
+            }
+            Some(_) => {}
+        }
+        let mut known = std::collections::HashSet::new();
+        advice.retain(|one| known.insert(one.clone()));
+        advice.truncate(MAX_ADVICE);
+        advice
+    }
+
+    /// Calls `visit` with every expression, in the order of the text.
+    fn chains<'a>(&'a self, visit: &mut dyn FnMut(&'a Expression)) {
+        for statement in &self.statements {
+            if let Statement::Assign { value, .. } | Statement::Bare(value) = &statement.node {
+                walk(value, visit);
+            }
+        }
+    }
+}
+
+fn walk<'a>(chain: &'a Expression, visit: &mut dyn FnMut(&'a Expression)) {
+    visit(chain);
+    for call in chain.first.node.call().into_iter().chain(&chain.methods) {
+        call.arguments.iter().filter_map(|argument| argument.expression()).for_each(|inner| {
+            walk(inner, visit);
+        });
+    }
+}
+
+/// The metric of a chain that begins with its fetch.
+fn fetched(chain: &Expression) -> Option<&str> {
+    let call = chain.first.node.call().filter(|call| call.name.node == "fetch")?;
+    call.arguments.first()?.text()
+}
+
+fn similar_metric(metric: &str, names: &dyn Names) -> Option<String> {
+    let folded = |name: &str| Sanitizer::Prometheus.clean(&name.to_lowercase()).into_owned();
+    let known = names.metrics("", MAX_COMPARED);
+    let (wanted, longer) = (folded(metric), folded(metric) + "_");
+    known
+        .iter()
+        .find(|name| folded(name) == wanted)
+        .or_else(|| known.iter().find(|name| folded(name).starts_with(&longer)))
+        .map(String::as_str)
+        .or_else(|| nearest(metric, known.iter().map(String::as_str)))
+        .map(str::to_owned)
+}
+
+/// Tags that no series of the metric has, though a method needs them.
+fn advise_on_tags(metric: &str, methods: &[Call], names: &dyn Names, advice: &mut Vec<String>) {
+    let keys = names.tag_keys(Some(metric), "", MAX_COMPARED);
+    if keys.is_empty() {
+        return;
+    }
+    let is_known = |key: &str| keys.iter().any(|known| known == key);
+    let unknown = |key: &str| {
+        let near = nearest(key, keys.iter().map(String::as_str));
+        with_meant(format!("no series of `{metric}` has the tag `{key}`"), near)
+    };
+    let mut filters = true;
+    for call in methods {
+        let Ok((method, signature)) = functions::method(&call.name) else { return };
+        let Ok(arguments) = Arguments::of(call, signature) else { return };
+        filters &= method == Method::Filter;
+        if !filters {
+            for list in ["by", "on"].into_iter().filter_map(|name| arguments.keyword(name)) {
+                let missing = list.node.split(',').map(str::trim).filter(|key| !is_known(key));
+                advice.extend(missing.map(unknown));
+            }
+            continue;
+        }
+        let Some(Ok(Filter(matcher))) = arguments.text(0).map(|text| Filter::parse(&text)) else {
+            return;
+        };
+        let (key, value) = (matcher.key(), matcher.value());
+        if !is_known(key) {
+            if !matcher.matches(&Tags::new()) {
+                advice.push(unknown(key));
+            }
+        } else if matcher.op() == MatchOp::Equal && !value.is_empty() && !value.contains(['*', '|'])
+        {
+            let values = names.tag_values(Some(metric), key, "", MAX_COMPARED);
+            if values.iter().all(|known| known != value) {
+                let near = nearest(value, values.iter().map(String::as_str));
+                let clause = format!("no series of `{metric}` has `{value}` as its `{key}`");
+                advice.push(with_meant(clause, near));
+            }
+        }
+    }
+}
+
+fn with_meant(clause: String, near: Option<&str>) -> String {
+    match near {
+        Some(near) => format!("{clause}, did you mean `{near}`?"),
+        None => clause,
+    }
+}
