@@ -5,7 +5,7 @@ mod verdict;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read, stdin};
 
-use apptuit::{QueryResult, Sanitizer, TimeRange, Timestamp};
+use apptuit::{QueryResult, TimeRange, Timestamp};
 use apptuit_query::QueryError;
 
 use super::{client_of, duration, explain};
@@ -35,11 +35,14 @@ pub(crate) fn run(args: &Query) -> Result<(), Failure> {
     let range = range_of(args)?;
     let client = client_of(&args.target)?.build().map_err(Failure::new)?;
     let result = client.query(&text, range).map_err(|error| match error.query_position() {
-        Some((line, column)) => in_the_text(&error.to_string(), &text, line, column),
+        Some((line, column)) => in_the_text(&error, &text, line, column),
         None => explain(&error, &args.target),
     })?;
     if result.is_empty() {
         talk(format_args!("no points"));
+    }
+    for hint in result.hints() {
+        talk(format_args!("hint: {hint}"));
     }
     let data = match format {
         _ if args.plot => plots(&result),
@@ -107,19 +110,13 @@ fn range_of(args: &Query) -> Result<TimeRange, Failure> {
     Ok(TimeRange::new(start, end))
 }
 
-/// The server's message with the place it means, and a hint where a name was cleaned.
-fn in_the_text(message: &str, text: &str, line: usize, column: Option<usize>) -> Failure {
+/// The server's message with the place it means, and its advice.
+fn in_the_text(error: &apptuit::Error, text: &str, line: usize, column: Option<usize>) -> Failure {
+    let message = error.to_string();
     // The place is shown in the text instead.
-    let message = message.rsplit_once(", at line ").map_or(message, |(what, _)| what);
+    let message = message.rsplit_once(", at line ").map_or(&*message, |(what, _)| what);
     let failure = Failure::new(with_caret(message, text, line, column));
-    let metric =
-        message.split_once("Requested metrics(").and_then(|(_, rest)| rest.split_once(')'));
-    let Some((metric, _)) = metric else { return failure };
-    let clean = Sanitizer::default().clean(metric);
-    if clean == metric {
-        return failure;
-    }
-    failure.hint(format_args!("names are cleaned when they are sent: try `{clean}`"))
+    error.hints().iter().fold(failure, Failure::hint)
 }
 
 /// The message, and the place it means in the text.

@@ -157,7 +157,10 @@ fn an_unknown_metric_is_named_with_its_line() {
     let said = stderr(&output);
     assert!(said.contains("room.celsius") && said.contains("not found"), "{said}");
     assert!(said.contains("line 2: b = fetch"), "{said}");
-    assert!(said.contains("try `room_celsius`") && !said.contains("at line 2,"), "{said}");
+    assert!(
+        said.contains("hint: did you mean `room_celsius`?") && !said.contains("at line 2,"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -23,6 +23,7 @@ use super::{finished, json};
 use crate::app::App;
 use crate::body::receive;
 use crate::error::{ApiError, Kind};
+use crate::names::StoreNames;
 use crate::source::StoreSource;
 use crate::tenants::Tenant;
 
@@ -170,8 +171,16 @@ fn answer(
             ApiError::new(Kind::Overloaded, "the server is being stopped")
         }
         QueryErrorKind::Cancelled => too_slow(config.query_timeout),
-        _ => error.into(),
+        _ => {
+            let hints = query.advice(Some(&error), &StoreNames(tenant.store()));
+            ApiError::from(error).hinted(hints)
+        }
     })?;
+    let hints = if found.outputs.iter().any(|output| output.series.is_empty()) {
+        query.advice(None, &StoreNames(tenant.store()))
+    } else {
+        Vec::new()
+    };
 
     let timing = |tag: &str, count: u64, elapsed: Duration| Timing {
         tag: tag.to_owned(),
@@ -180,7 +189,7 @@ fn answer(
     };
     let total = end.saturating_sub(start);
     Ok(QueryAnswer {
-        hints: Vec::new(),
+        hints,
         query: echo,
         stats: QueryStats {
             points_processed: found.points_read,
