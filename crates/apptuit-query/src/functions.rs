@@ -286,12 +286,12 @@ pub(crate) fn method(name: &Spanned<String>) -> Result<(Method, &'static Signatu
     if let Some(function) = METHODS.iter().find(|function| function.name == name.node) {
         return Ok((function.method, &function.signature));
     }
-    if let Some(digits) = name.node.strip_prefix("top")
-        && !digits.is_empty()
-        && digits.bytes().all(|digit| digit.is_ascii_digit())
-    {
+    if let Some(digits) = name.node.strip_prefix("top") {
         return match digits.parse::<u16>() {
-            Ok(k @ 1..=9999) if !digits.starts_with('0') => Ok((Method::Top(k), &TOP)),
+            // A number may have a sign, or zeros before it.
+            Ok(k @ 1..=9999) if digits.starts_with(|c| matches!(c, '1'..='9')) => {
+                Ok((Method::Top(k), &TOP))
+            }
             _ => Err(Fault::new(
                 QueryErrorKind::UnknownFunction,
                 name.span,

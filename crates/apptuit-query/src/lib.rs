@@ -26,8 +26,9 @@
 //! is the latest before the range, at most an hour back.
 //! A result that is not finite, as of `0/0`, is a missing point.
 //!
-//! [`parse`] makes a [`Query`], [`Engine::run`] evaluates it against a [`SeriesSource`]. Nothing
-//! here reads a clock, a file or a socket.
+//! [`parse`] makes a [`Query`], [`Engine::run`] evaluates it against a [`SeriesSource`]. Who writes
+//! queries is helped by [`check`], [`complete`], [`functions`] and [`Query::advice`]. Nothing here
+//! reads a clock, a file or a socket.
 
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]

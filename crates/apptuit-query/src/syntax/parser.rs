@@ -185,9 +185,13 @@ impl Parser {
             }
             (found, _) => {
                 let fault = self.unexpected("a fetch, a variable, a number or `(`");
-                return Err(match found {
-                    Token::Dot => fault.hint("a chain of several lines stands in parentheses"),
-                    _ => fault,
+                let before = self.at.checked_sub(1).and_then(|at| self.words.get(at));
+                let goes_on =
+                    *found == Token::Dot && before.is_some_and(|word| word.node == Token::Newline);
+                return Err(if goes_on {
+                    fault.hint("a chain of several lines stands in parentheses")
+                } else {
+                    fault
                 });
             }
         };

@@ -208,6 +208,20 @@ fn errors_stand_where_the_text_is_wrong() {
 }
 
 #[test]
+fn the_largest_are_asked_for_by_a_number_in_the_name() {
+    for name in ["top1", "top5", "top9999"] {
+        assert!(check(&format!("fetch('m').{name}()")).is_ok(), "{name}");
+    }
+    for name in ["top", "topk", "top0", "top05", "top10000", "top99999999"] {
+        let error = check(&format!("fetch('m').{name}()")).expect_err(name);
+        assert_eq!(
+            error.message(),
+            format!("unknown function `{name}`, `top1` to `top9999` are known")
+        );
+    }
+}
+
+#[test]
 fn hostile_nesting_is_refused_and_long_chains_are_not() {
     for (open, close) in [("(", ")"), ("A.add(", ")"), ("fetch(", "")] {
         let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
