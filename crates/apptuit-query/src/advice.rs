@@ -27,7 +27,9 @@ impl Query {
         match failure.map(|failure| (failure.kind(), failure.span())) {
             Some((QueryErrorKind::UnknownMetric, place)) => {
                 self.chains(&mut |chain| {
-                    let metric = fetched(chain).filter(|_| chain.first.span == place);
+                    let of = chain.first.span;
+                    let is_of = of.start <= place.start && place.end <= of.end;
+                    let metric = fetched(chain).filter(|_| is_of);
                     if let Some(meant) = metric.and_then(|metric| similar_metric(metric, names)) {
                         advice.push(format!("did you mean `{meant}`?"));
                     }

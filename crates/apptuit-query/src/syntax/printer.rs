@@ -215,8 +215,13 @@ fn list<T: Display>(f: &mut Formatter<'_>, items: impl IntoIterator<Item = T>) -
 
 fn quoted(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
     f.write_char('\'')?;
-    for c in text.chars() {
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
         match c {
+            // As regular expressions are mostly written, and as Python too reads it.
+            '\\' if characters.peek().is_some_and(|next| "dDsSwW.".contains(*next)) => {
+                f.write_char(c)?;
+            }
             '\\' | '\'' => write!(f, "\\{c}")?,
             '\n' => f.write_str("\\n")?,
             '\t' => f.write_str("\\t")?,
