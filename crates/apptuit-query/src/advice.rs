@@ -1,14 +1,17 @@
 //! What a query that found nothing may have meant.
 
+use std::collections::HashSet;
+
 use apptuit_model::{MatchOp, Sanitizer, Tags};
 
+use crate::engine::Answer;
 use crate::error::{QueryError, QueryErrorKind};
 use crate::functions::{self, Arguments, Method};
 use crate::names::Names;
 use crate::operators::filter::Filter;
 use crate::suggest::nearest;
 use crate::syntax::Query;
-use crate::syntax::ast::{Call, Expression, Statement};
+use crate::syntax::ast::{Argument, Call, Expression, Statement};
 
 /// Names of a store that are compared at most.
 const MAX_COMPARED: usize = 20_000;
@@ -16,16 +19,17 @@ const MAX_COMPARED: usize = 20_000;
 const MAX_ADVICE: usize = 5;
 
 impl Query {
-    /// What may be wrong with the names in a query that failed, or that found nothing: one clause
-    /// each, such as "no series of `node.cpu` has the tag `hots`, did you mean `host`?"
+    /// What may be wrong with the names in a query, after what [`run`](crate::Engine::run) said: one
+    /// clause each, such as "no series of `node.cpu` has the tag `hots`, did you mean `host`?"
     ///
-    /// `failure` is what [`run`](crate::Engine::run) said, if it failed. Of an unknown metric the
-    /// advice is the one that was meant: it differs in few letters, in how names are cleaned, or
-    /// in what instruments add at the end.
-    pub fn advice(&self, failure: Option<&QueryError>, names: &dyn Names) -> Vec<String> {
+    /// Of an unknown metric the advice is the one that was meant: it differs in few letters, in how
+    /// names are cleaned, or in what instruments add at the end. Tags are looked up if a query
+    /// failed for the values in it, has an output without series, or names a tag in `by` or `on`
+    /// that none of its series has or had.
+    pub fn advice(&self, said: Result<&Answer, &QueryError>, names: &dyn Names) -> Vec<String> {
         let mut advice = Vec::new();
-        match failure.map(|failure| (failure.kind(), failure.span())) {
-            Some((QueryErrorKind::UnknownMetric, place)) => {
+        match said.map_err(|failure| (failure.kind(), failure.span())) {
+            Err((QueryErrorKind::UnknownMetric, place)) => {
                 self.chains(&mut |chain| {
                     let of = chain.first.span;
                     let is_of = of.start <= place.start && place.end <= of.end;
@@ -35,19 +39,34 @@ impl Query {
                     }
                 });
             }
-            None | Some((QueryErrorKind::InvalidArgumentValue, _)) => {
+            Ok(answer) if !self.is_doubtful(answer) => {}
+            Ok(_) | Err((QueryErrorKind::InvalidArgumentValue, _)) => {
                 self.chains(&mut |chain| {
                     if let Some(metric) = fetched(chain) {
                         advise_on_tags(metric, &chain.methods, names, &mut advice);
                     }
                 });
             }
-            Some(_) => {}
+            Err(_) => {}
         }
-        let mut known = std::collections::HashSet::new();
+        let mut known = HashSet::new();
         advice.retain(|one| known.insert(one.clone()));
         advice.truncate(MAX_ADVICE);
         advice
+    }
+
+    /// Whether an answer looks as if a tag were misspelt.
+    fn is_doubtful(&self, answer: &Answer) -> bool {
+        let series = || answer.outputs.iter().flat_map(|output| &output.series);
+        let own = series().flat_map(|one| one.series.tags().iter().map(|(key, _)| key));
+        let gone = series().flat_map(|one| one.aggregated_tags.iter().map(String::as_str));
+        let seen: HashSet<&str> = own.chain(gone).collect();
+        let mut is_doubtful = answer.outputs.iter().any(|output| output.series.is_empty());
+        self.chains(&mut |chain| {
+            let lists = chain.methods.iter().flat_map(needed_tags);
+            is_doubtful |= lists.flat_map(keys_of).any(|key| !seen.contains(key));
+        });
+        is_doubtful
     }
 
     /// Calls `visit` with every expression, in the order of the text.
@@ -105,10 +124,8 @@ fn advise_on_tags(metric: &str, methods: &[Call], names: &dyn Names, advice: &mu
         let Ok(arguments) = Arguments::of(call, signature) else { return };
         filters &= method == Method::Filter;
         if !filters {
-            for list in ["by", "on"].into_iter().filter_map(|name| arguments.keyword(name)) {
-                let missing = list.node.split(',').map(str::trim).filter(|key| !is_known(key));
-                advice.extend(missing.map(unknown));
-            }
+            let needed = needed_tags(call).flat_map(keys_of);
+            advice.extend(needed.filter(|key| !is_known(key)).map(unknown));
             continue;
         }
         let Some(Ok(Filter(matcher))) = arguments.text(0).map(|text| Filter::parse(&text)) else {
@@ -129,6 +146,18 @@ fn advise_on_tags(metric: &str, methods: &[Call], names: &dyn Names, advice: &mu
             }
         }
     }
+}
+
+/// The lists of tags that a call needs.
+fn needed_tags(call: &Call) -> impl Iterator<Item = &str> {
+    let is_needed = |argument: &&Argument| {
+        argument.keyword.as_ref().is_some_and(|name| matches!(name.node.as_str(), "by" | "on"))
+    };
+    call.arguments.iter().filter(is_needed).filter_map(Argument::text)
+}
+
+fn keys_of(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim)
 }
 
 fn with_meant(clause: String, near: Option<&str>) -> String {

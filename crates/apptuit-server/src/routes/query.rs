@@ -166,21 +166,14 @@ fn answer(
     let source = StoreSource::new(tenant.store(), reading, clock);
     let found = Engine::new(limits).run(&query, echo.range, &source);
     let end = clock.now();
+    let hints = query.advice(found.as_ref(), &StoreNames(tenant.store()));
     let found = found.map_err(|error| match error.kind() {
         QueryErrorKind::Cancelled if app.is_ending() => {
             ApiError::new(Kind::Overloaded, "the server is being stopped")
         }
         QueryErrorKind::Cancelled => too_slow(config.query_timeout),
-        _ => {
-            let hints = query.advice(Some(&error), &StoreNames(tenant.store()));
-            ApiError::from(error).hinted(hints)
-        }
+        _ => ApiError::from(error).hinted(hints.clone()),
     })?;
-    let hints = if found.outputs.iter().any(|output| output.series.is_empty()) {
-        query.advice(None, &StoreNames(tenant.store()))
-    } else {
-        Vec::new()
-    };
 
     let timing = |tag: &str, count: u64, elapsed: Duration| Timing {
         tag: tag.to_owned(),
