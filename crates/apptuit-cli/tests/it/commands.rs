@@ -164,6 +164,21 @@ fn an_unknown_metric_is_named_with_its_line() {
 }
 
 #[test]
+fn a_filter_that_no_series_fits_is_said_beside_the_answer() {
+    let (_dir, server) = server_with_points();
+    let output =
+        query(&server, "fetch('room_celsius').tag_filter('room==lap')", &["--format", "csv"]);
+    assert!(output.status.success());
+    let said = "no points\nhint: no series of `room_celsius` has `lap` as its `room`, did you mean \
+                `lab`?\n";
+    assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("", said));
+    let output = query(&server, "fetch('room_celsius').sum(by='rom')", &["--format", "csv"]);
+    let hint = "hint: no series of `room_celsius` has the tag `rom`, did you mean `room`?\n";
+    assert_eq!(stderr(&output), hint);
+    assert_eq!(stdout(&output).lines().count(), 3, "the answer is there all the same");
+}
+
+#[test]
 fn a_server_that_is_not_there_is_said_with_a_hint() {
     // Port 9 is `discard`: nobody listens on it here.
     let args = ["query", "fetch('m')", "--endpoint", "http://127.0.0.1:9"];
