@@ -172,6 +172,13 @@ fn a_filter_that_no_series_fits_is_said_beside_the_answer() {
     let said = "no points\nhint: no series of `room_celsius` has `lap` as its `room`, did you mean \
                 `lab`?\n";
     assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("", said));
+    let flags = ["--format", "csv", "--var", "room=lab"];
+    let output = query(&server, "fetch('room_celsius').tag_filter('room==$room')", &flags);
+    assert!(
+        stdout(&output).starts_with("timestamp,room_celsius{room:lab}\n"),
+        "{}",
+        stderr(&output)
+    );
     let output = query(&server, "fetch('room_celsius').sum(by='rom')", &["--format", "csv"]);
     let hint = "hint: no series of `room_celsius` has the tag `rom`, did you mean `room`?\n";
     assert_eq!(stderr(&output), hint);

@@ -135,6 +135,9 @@ impl Parser {
             Token::Number(_) => self
                 .unexpected(wanted)
                 .hint("the language has no operators, write `.add(…)` or `.sub(…)`"),
+            Token::Text(_) if self.last_span().end == self.span().start => self
+                .unexpected(wanted)
+                .hint("a string has no prefix: a backslash in it stays as it is"),
             _ => self.unexpected(wanted),
         }
     }
@@ -166,6 +169,10 @@ impl Parser {
                 return Err(Fault::syntax(start, "`output` is a statement and has no value"));
             }
             (Token::Name(_), Token::Open) => Primary::Call(self.call()?),
+            (Token::Name(name), _) if matches!(name.as_str(), "fetch" | "output") => {
+                let message = format!("`{name}` is no variable: it must be called");
+                return Err(Fault::syntax(start, message));
+            }
             (Token::Name(_), _) => Primary::Name(self.name()?.node),
             (Token::Number(number), _) => {
                 let number = *number;

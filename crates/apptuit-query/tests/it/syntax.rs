@@ -190,6 +190,14 @@ fn errors_stand_where_the_text_is_wrong() {
         ),
         ("A=fetch('m') B", (1, 13), "expected `;` or the end of the line, found `B`"),
         ("fetch=1", (1, 0), "`fetch` cannot be the name of a variable"),
+        ("A=fetch;B=A.sum()", (1, 2), "`fetch` is no variable: it must be called"),
+        ("output A", (1, 0), "`output` is no variable: it must be called"),
+        (
+            r"fetch('m').tag_filter(r'k=~\d')",
+            (1, 23),
+            "expected `,` or `)`, found a string, \
+             a string has no prefix: a backslash in it stays as it is",
+        ),
         ("A=output(B)", (1, 2), "`output` is a statement and has no value"),
         ("A=(1", (1, 4), "expected `)`, found the end of the query"),
         (
