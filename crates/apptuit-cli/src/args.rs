@@ -151,9 +151,10 @@ pub(crate) enum Sanitize {
 
 #[derive(Debug, Args)]
 pub(crate) struct Query {
-    /// The query, such as `fetch('node.cpu').downsample('1m', 'avg')`; `-` is standard input
+    /// The query, such as `fetch('node.cpu').downsample('1m', 'avg')`; `-` or none is standard
+    /// input
     #[arg(value_name = "QUERY")]
-    pub(crate) text: String,
+    pub(crate) text: Option<String>,
     /// The time up to now: 30s, 15m, 1h, 7d …
     #[arg(long, value_name = "STEP", default_value = "1h", conflicts_with_all = ["start", "end"])]
     pub(crate) last: Step,
@@ -163,21 +164,37 @@ pub(crate) struct Query {
     /// Last instant, like --start; now if left out
     #[arg(long, value_name = "TIME", requires = "start", allow_hyphen_values = true)]
     pub(crate) end: Option<String>,
-    /// What is printed
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
+    /// What is printed: the answer as `table`, `csv` or `json`; or, without a word, the query
+    /// itself, laid out, and no server is asked
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "table",
+        num_args = 0..=1,
+        default_missing_value = "query",
+        value_parser = format_or_text
+    )]
+    pub(crate) format: FormatOrText,
     /// Draw the series in the terminal instead
     #[arg(long, conflicts_with = "format")]
     pub(crate) plot: bool,
     /// Check the query without asking a server
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["format", "plot"])]
     pub(crate) check: bool,
+    /// With --check: standard input has a query a line, as `{"id": …, "query": "…"}`, and each
+    /// gets a verdict
+    #[arg(long, requires = "check")]
+    pub(crate) jsonl: bool,
+    /// A variable of a dashboard: `$NAME` and `[[NAME]]` in the query become the value; may be
+    /// repeated
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) variables: Vec<(String, String)>,
     #[command(flatten)]
     pub(crate) target: Target,
 }
 
 /// What a query prints.
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     /// Columns for the eye
     Table,
@@ -185,6 +202,40 @@ pub(crate) enum Format {
     Csv,
     /// One JSON object a series
     Json,
+    /// The query itself, laid out
+    Query,
+}
+
+/// The word after `--format`; without one it may be the query that follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FormatOrText {
+    Format(Format),
+    Text(String),
+}
+
+fn format_or_text(text: &str) -> Result<FormatOrText, String> {
+    Ok(FormatOrText::Format(match text {
+        "table" => Format::Table,
+        "csv" => Format::Csv,
+        "json" => Format::Json,
+        "query" => Format::Query,
+        // No format has one of these, and a query without them asks for nothing.
+        _ if text == "-" || text.contains(['(', '=']) => {
+            return Ok(FormatOrText::Text(text.to_owned()));
+        }
+        _ => return Err("expected `table`, `csv`, `json` or `query`".to_owned()),
+    }))
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    match text.split_once('=') {
+        Some((name, value)) if is_name(name) => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE, the name of ASCII letters, digits and `_`".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -68,7 +68,7 @@ pub struct TagMatcher {
     key: String,
     op: MatchOp,
     value: String,
-    /// Set where plain equality does not decide: for the regular expressions, `|` and `*`.
+    /// Set for the regular expressions.
     pattern: Option<Regex>,
 }
 
@@ -85,12 +85,12 @@ impl TagMatcher {
     ) -> Result<Self, SelectorError> {
         let (key, value) = (key.into(), value.into());
         let pattern = match op {
-            MatchOp::Regex | MatchOp::NotRegex => Some(anchored(&value)),
-            _ if value.contains(['|', '*']) => Some(anchored(&alternatives(&value))),
-            _ => None,
+            MatchOp::Regex | MatchOp::NotRegex => match anchored(&value) {
+                Ok(pattern) => Some(pattern),
+                Err(source) => return Err(SelectorError { text: value, source }),
+            },
+            MatchOp::Equal | MatchOp::NotEqual => None,
         };
-        let pattern =
-            pattern.transpose().map_err(|source| SelectorError { text: value.clone(), source })?;
         Ok(Self { key, op, value, pattern })
     }
 
@@ -123,7 +123,9 @@ impl TagMatcher {
     fn equals(&self, value: Option<&str>) -> bool {
         match value {
             None => self.value.is_empty(),
-            Some(value) => value == self.value || self.pattern_matches(value),
+            Some(value) => {
+                value == self.value || self.value.split('|').any(|one| is_like(value, one))
+            }
         }
     }
 
@@ -154,11 +156,17 @@ fn anchored(expression: &str) -> Result<Regex, regex::Error> {
     compile(&format!(r"\A(?s:{expression})\z"))
 }
 
-/// `a|b*` as a regular expression: `|` separates alternatives, `*` is any run of characters.
-fn alternatives(value: &str) -> String {
-    let alternative =
-        |text: &str| text.split('*').map(regex::escape).collect::<Vec<_>>().join(".*");
-    value.split('|').map(alternative).collect::<Vec<_>>().join("|")
+/// Whether a value is a text in which each `*` stands for any run of characters.
+fn is_like(value: &str, text: &str) -> bool {
+    let Some((first, rest)) = text.split_once('*') else { return value == text };
+    let Some(mut value) = value.strip_prefix(first) else { return false };
+    let (between, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    // The first place of each part is as good as any later one.
+    for part in between.split('*') {
+        let Some(at) = value.find(part) else { return false };
+        value = &value[at + part.len()..];
+    }
+    value.ends_with(last)
 }
 
 /// Text that is not a regular expression.
@@ -207,6 +215,32 @@ mod tests {
         assert!(!holds(MatchOp::Equal, "web1|web2", k("web10")));
         assert!(holds(MatchOp::Equal, "web*|x", k("web10")));
         assert!(holds(MatchOp::Equal, "a.c", k("a.c")) && !holds(MatchOp::Equal, "a.c*", k("abc")));
+    }
+
+    #[test]
+    fn wildcards_fit_what_the_regular_expression_of_the_same_meaning_fits() {
+        let texts = |letters: &[char], length: u32| -> Vec<String> {
+            let n = letters.len();
+            let text = |code: usize, length: u32| {
+                (0..length).map(|place| letters[code / n.pow(place) % n]).collect()
+            };
+            (0..=length)
+                .flat_map(|length| (0..n.pow(length)).map(move |code| (code, length)))
+                .map(|(code, length)| text(code, length))
+                .collect()
+        };
+        let values = texts(&['a', 'b'], 5);
+        for wildcard in texts(&['a', 'b', '*', '|'], 4) {
+            let oracle = anchored(&wildcard.replace('*', ".*")).unwrap();
+            for value in values.iter().filter(|_| !wildcard.is_empty()) {
+                let expected = oracle.is_match(value);
+                assert_eq!(
+                    holds(MatchOp::Equal, &wildcard, k(value)),
+                    expected,
+                    "{wildcard} {value}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::syntax::Span;
+use crate::template::variable_at;
 
 /// Characters of a line that are drawn before and after the place of an error.
 const DRAWN_AROUND: usize = 80;
@@ -105,6 +106,14 @@ impl QueryError {
     /// What may have been meant.
     pub fn hint(&self) -> Option<&str> {
         self.fault.hint.as_deref()
+    }
+
+    /// The name of the template variable that is not expanded, if that is what is wrong.
+    pub fn template_variable(&self) -> Option<&str> {
+        let Span { start, end } = self.fault.span;
+        let place = self.text.get(start..end)?;
+        let variable = variable_at(place).filter(|variable| variable.text == place)?;
+        (self.fault.kind == QueryErrorKind::Syntax).then_some(variable.name)
     }
 
     /// The line of the place, counted from 1.

@@ -1,15 +1,18 @@
-//! The table of functions: name, arguments, and what evaluates it.
+//! The table of functions: names, arguments, what evaluates them, and what people are told.
 
-use std::collections::BTreeSet;
+mod arguments;
+mod help;
+
+pub(crate) use arguments::Arguments;
+pub(crate) use help::values;
+pub use help::{ArgumentHelp, FunctionHelp, functions};
 
 use crate::error::{Fault, QueryErrorKind};
-use crate::operators::aggregate::Grouping;
-use crate::operators::arithmetic::{Matching, Operator};
+use crate::operators::arithmetic::Operator;
 use crate::operators::percentile::Percentile;
 use crate::operators::reduce::Reducer;
 use crate::suggest::nearest;
 use crate::syntax::Spanned;
-use crate::syntax::ast::{Argument, ArgumentValue, Call, Expression};
 
 /// What a method does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,44 +39,83 @@ pub(crate) struct Function {
 /// The arguments of a function.
 #[derive(Debug)]
 pub(crate) struct Signature {
-    /// Shown when the arguments are wrong.
-    pub(crate) usage: &'static str,
+    /// A call, also shown when the arguments are wrong.
+    pub(crate) example: &'static str,
+    /// What the function does, in one line.
+    pub(crate) about: &'static str,
     /// By position: those that must be there, and those that may.
     pub(crate) required: usize,
-    pub(crate) positional: &'static [Kind],
-    pub(crate) keywords: &'static [(&'static str, Kind)],
+    pub(crate) positional: &'static [Parameter],
+    pub(crate) keywords: &'static [Parameter],
+}
+
+/// One argument of a function.
+#[derive(Debug)]
+pub(crate) struct Parameter {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// What it means, in one line.
+    pub(crate) about: &'static str,
+}
+
+impl Parameter {
+    /// Whether it is a frame or a number; the others are strings.
+    pub(crate) fn is_operand(&self) -> bool {
+        self.kind == Kind::Operand
+    }
+
+    /// Whether `True` and `False` stand for the strings `true` and `false`.
+    pub(crate) fn may_be_flag(&self) -> bool {
+        matches!(self.kind, Kind::Rate | Kind::Switch | Kind::Align)
+    }
 }
 
 /// What an argument may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Text,
-    /// A string or `True` or `False`.
-    TextOrFlag,
-    Value,
+    Metric,
+    /// A tag, an operator, a value.
+    Filter,
+    Interval,
+    /// A function of `downsample`.
+    Reducer,
+    Fill,
+    /// Keys of tags, separated by commas.
+    TagKeys,
+    Rate,
+    Switch,
+    /// An interval, or `false`.
+    Align,
+    Operand,
 }
 
 pub(crate) const FETCH: Signature = Signature {
-    usage: "fetch('metric')",
+    example: "fetch('metric')",
+    about: "all series of a metric that have a point in the range",
     required: 1,
-    positional: &[Kind::Text],
+    positional: &[parameter("metric", Kind::Metric, "the exact name of a metric")],
     keywords: &[
-        ("rate", Kind::TextOrFlag),
-        ("dropcounterresets", Kind::TextOrFlag),
-        ("align", Kind::TextOrFlag),
+        parameter("rate", Kind::Rate, "changes from point to point instead of values"),
+        parameter("dropcounterresets", Kind::Switch, "no point where a counter falls"),
+        parameter("align", Kind::Align, "moves instants down to a grid of this step"),
     ],
 };
 
-const TOP: Signature = nothing("top5()");
+const TOP: Signature = nothing("top5()", "the five largest values of each instant; 1 to 9999");
 
 const METHODS: [Function; 20] = [
     row(
         "tag_filter",
         Method::Filter,
         Signature {
-            usage: "tag_filter('key==value')",
+            example: "tag_filter('key==value')",
+            about: "the series whose tag fits",
             required: 1,
-            positional: &[Kind::Text],
+            positional: &[parameter(
+                "filter",
+                Kind::Filter,
+                "`key==value`; or `=`, `!=`, `=~`, `!~`",
+            )],
             keywords: &[],
         },
     ),
@@ -81,73 +123,162 @@ const METHODS: [Function; 20] = [
         "downsample",
         Method::Downsample,
         Signature {
-            usage: "downsample('1m', 'avg')",
+            example: "downsample('1m', 'avg')",
+            about: "one value a bucket of time, at its start",
             required: 2,
-            positional: &[Kind::Text, Kind::Text, Kind::Text],
-            keywords: &[("fill", Kind::Text)],
+            positional: &[
+                parameter("interval", Kind::Interval, "the length of a bucket"),
+                parameter("function", Kind::Reducer, "makes one value of those in a bucket"),
+                parameter("fill", Kind::Fill, "what an empty bucket gives: nothing"),
+            ],
+            keywords: &[parameter("fill", Kind::Fill, "what an empty bucket gives: nothing")],
         },
     ),
-    row("sum", Method::Aggregate(Reducer::Sum), grouped("sum(by='host')")),
-    row("avg", Method::Aggregate(Reducer::Avg), grouped("avg(by='host')")),
-    row("min", Method::Aggregate(Reducer::Min), grouped("min(by='host')")),
-    row("max", Method::Aggregate(Reducer::Max), grouped("max(by='host')")),
-    row("count", Method::Aggregate(Reducer::Count), grouped("count(by='host')")),
-    row("stddev", Method::Aggregate(Reducer::StdDev), grouped("stddev(by='host')")),
-    row("stdvar", Method::Aggregate(Reducer::StdVar), grouped("stdvar(by='host')")),
-    row("add", Method::Arithmetic(Operator::Add), operand("add(x)")),
-    row("sub", Method::Arithmetic(Operator::Sub), operand("sub(x)")),
-    row("mult", Method::Arithmetic(Operator::Mult), operand("mult(x)")),
-    row("div", Method::Arithmetic(Operator::Div), operand("div(x)")),
-    row("series_sum", Method::Collapse(Reducer::Sum), nothing("series_sum()")),
-    row("series_max", Method::Collapse(Reducer::Max), nothing("series_max()")),
-    row("series_min", Method::Collapse(Reducer::Min), nothing("series_min()")),
-    row("series_avg", Method::Collapse(Reducer::Avg), nothing("series_avg()")),
-    row("series_count", Method::Collapse(Reducer::Count), nothing("series_count()")),
-    row("series_first", Method::Collapse(Reducer::First), nothing("series_first()")),
-    row("series_last", Method::Collapse(Reducer::Last), nothing("series_last()")),
+    row(
+        "sum",
+        Method::Aggregate(Reducer::Sum),
+        grouped("sum(by='host')", "the sum of each group at each instant"),
+    ),
+    row(
+        "avg",
+        Method::Aggregate(Reducer::Avg),
+        grouped("avg(by='host')", "the mean of each group at each instant"),
+    ),
+    row(
+        "min",
+        Method::Aggregate(Reducer::Min),
+        grouped("min(by='host')", "the least value of each group at each instant"),
+    ),
+    row(
+        "max",
+        Method::Aggregate(Reducer::Max),
+        grouped("max(by='host')", "the greatest value of each group at each instant"),
+    ),
+    row(
+        "count",
+        Method::Aggregate(Reducer::Count),
+        grouped("count(by='host')", "how many series of each group have a point"),
+    ),
+    row(
+        "stddev",
+        Method::Aggregate(Reducer::StdDev),
+        grouped("stddev(by='host')", "the standard deviation of each group at each instant"),
+    ),
+    row(
+        "stdvar",
+        Method::Aggregate(Reducer::StdVar),
+        grouped("stdvar(by='host')", "the variance of each group at each instant"),
+    ),
+    row(
+        "add",
+        Method::Arithmetic(Operator::Add),
+        operand("add(x)", "the sum with a number, or with the series that match"),
+    ),
+    row(
+        "sub",
+        Method::Arithmetic(Operator::Sub),
+        operand("sub(x)", "what is left without a number, or without the series that match"),
+    ),
+    row(
+        "mult",
+        Method::Arithmetic(Operator::Mult),
+        operand("mult(x)", "the product with a number, or with the series that match"),
+    ),
+    row(
+        "div",
+        Method::Arithmetic(Operator::Div),
+        operand("div(x)", "the ratio to a number, or to the series that match"),
+    ),
+    row(
+        "series_sum",
+        Method::Collapse(Reducer::Sum),
+        nothing("series_sum()", "the sum of each series over the range"),
+    ),
+    row(
+        "series_max",
+        Method::Collapse(Reducer::Max),
+        nothing("series_max()", "the greatest value of each series over the range"),
+    ),
+    row(
+        "series_min",
+        Method::Collapse(Reducer::Min),
+        nothing("series_min()", "the least value of each series over the range"),
+    ),
+    row(
+        "series_avg",
+        Method::Collapse(Reducer::Avg),
+        nothing("series_avg()", "the mean of each series over the range"),
+    ),
+    row(
+        "series_count",
+        Method::Collapse(Reducer::Count),
+        nothing("series_count()", "how many points each series has in the range"),
+    ),
+    row(
+        "series_first",
+        Method::Collapse(Reducer::First),
+        nothing("series_first()", "the first value of each series in the range"),
+    ),
+    row(
+        "series_last",
+        Method::Collapse(Reducer::Last),
+        nothing("series_last()", "the last value of each series in the range"),
+    ),
 ];
 
-/// The functions of `downsample`, and how each makes one value of many.
-const DOWNSAMPLE_FUNCTIONS: [(&str, Reducer); 17] = [
-    ("avg", Reducer::Avg),
-    ("sum", Reducer::Sum),
-    ("min", Reducer::Min),
-    ("max", Reducer::Max),
-    ("count", Reducer::Count),
-    ("first", Reducer::First),
-    ("last", Reducer::Last),
-    ("stddev", Reducer::StdDev),
-    ("dev", Reducer::StdDev),
-    ("stdvar", Reducer::StdVar),
-    ("median", percentile(500)),
-    ("p50", percentile(500)),
-    ("p75", percentile(750)),
-    ("p90", percentile(900)),
-    ("p95", percentile(950)),
-    ("p99", percentile(990)),
-    ("p999", percentile(999)),
+/// The functions of `downsample`, how each makes one value of many, and what people are told.
+const DOWNSAMPLE_FUNCTIONS: [(&str, Reducer, &str); 17] = [
+    ("avg", Reducer::Avg, "the mean"),
+    ("sum", Reducer::Sum, "the sum"),
+    ("min", Reducer::Min, "the least value"),
+    ("max", Reducer::Max, "the greatest value"),
+    ("count", Reducer::Count, "how many points"),
+    ("first", Reducer::First, "the first value"),
+    ("last", Reducer::Last, "the last value"),
+    ("stddev", Reducer::StdDev, "the standard deviation of the whole bucket"),
+    ("dev", Reducer::StdDev, "the same as `stddev`"),
+    ("stdvar", Reducer::StdVar, "the square of `stddev`"),
+    ("median", percentile(500), "the same as `p50`"),
+    ("p50", percentile(500), "the 50th percentile"),
+    ("p75", percentile(750), "the 75th percentile"),
+    ("p90", percentile(900), "the 90th percentile"),
+    ("p95", percentile(950), "the 95th percentile"),
+    ("p99", percentile(990), "the 99th percentile"),
+    ("p999", percentile(999), "the 99.9th percentile"),
 ];
 
 const fn percentile(thousandths: u16) -> Reducer {
     Reducer::Percentile(Percentile(thousandths))
 }
 
+const fn parameter(name: &'static str, kind: Kind, about: &'static str) -> Parameter {
+    Parameter { name, kind, about }
+}
+
 const fn row(name: &'static str, method: Method, signature: Signature) -> Function {
     Function { name, method, signature }
 }
 
-const fn grouped(usage: &'static str) -> Signature {
-    let keywords = &[("by", Kind::Text), ("without", Kind::Text)];
-    Signature { usage, required: 0, positional: &[], keywords }
+const GROUPING: &[Parameter] = &[
+    parameter("by", Kind::TagKeys, "a group for each combination of these tags"),
+    parameter("without", Kind::TagKeys, "a group for each combination of all other tags"),
+];
+const OPERAND: &[Parameter] = &[parameter("operand", Kind::Operand, "a frame or a number")];
+const MATCHING: &[Parameter] = &[
+    parameter("on", Kind::TagKeys, "series match if these tags are equal"),
+    parameter("ignore", Kind::TagKeys, "series match if all other tags are equal"),
+];
+
+const fn grouped(example: &'static str, about: &'static str) -> Signature {
+    Signature { example, about, required: 0, positional: &[], keywords: GROUPING }
 }
 
-const fn operand(usage: &'static str) -> Signature {
-    let keywords = &[("on", Kind::Text), ("ignore", Kind::Text)];
-    Signature { usage, required: 1, positional: &[Kind::Value], keywords }
+const fn operand(example: &'static str, about: &'static str) -> Signature {
+    Signature { example, about, required: 1, positional: OPERAND, keywords: MATCHING }
 }
 
-const fn nothing(usage: &'static str) -> Signature {
-    Signature { usage, required: 0, positional: &[], keywords: &[] }
+const fn nothing(example: &'static str, about: &'static str) -> Signature {
+    Signature { example, about, required: 0, positional: &[], keywords: &[] }
 }
 
 /// What a method does, and its arguments.
@@ -155,12 +286,12 @@ pub(crate) fn method(name: &Spanned<String>) -> Result<(Method, &'static Signatu
     if let Some(function) = METHODS.iter().find(|function| function.name == name.node) {
         return Ok((function.method, &function.signature));
     }
-    if let Some(digits) = name.node.strip_prefix("top")
-        && !digits.is_empty()
-        && digits.bytes().all(|digit| digit.is_ascii_digit())
-    {
+    if let Some(digits) = name.node.strip_prefix("top") {
         return match digits.parse::<u16>() {
-            Ok(k @ 1..=9999) if !digits.starts_with('0') => Ok((Method::Top(k), &TOP)),
+            // A number may have a sign, or zeros before it.
+            Ok(k @ 1..=9999) if digits.starts_with(|c| matches!(c, '1'..='9')) => {
+                Ok((Method::Top(k), &TOP))
+            }
             _ => Err(Fault::new(
                 QueryErrorKind::UnknownFunction,
                 name.span,
@@ -190,151 +321,13 @@ fn unknown(name: &Spanned<String>, known: impl IntoIterator<Item = &'static str>
 
 /// The reducer of a function of `downsample`.
 pub(crate) fn downsample_function(name: &Spanned<&str>) -> Result<Reducer, Fault> {
-    let known = DOWNSAMPLE_FUNCTIONS.iter().map(|(known, _)| *known);
-    if let Some((_, reducer)) = DOWNSAMPLE_FUNCTIONS.iter().find(|(known, _)| *known == name.node) {
+    let known = DOWNSAMPLE_FUNCTIONS.iter().map(|(known, ..)| *known);
+    if let Some((_, reducer, _)) =
+        DOWNSAMPLE_FUNCTIONS.iter().find(|(known, ..)| *known == name.node)
+    {
         return Ok(*reducer);
     }
     let all = known.clone().collect::<Vec<_>>().join(", ");
     let message = format!("unknown downsample function `{}`: expected one of {all}", name.node);
     Err(Fault::value(name.span, message).meant(nearest(name.node, known)))
-}
-
-/// Arguments of a call, checked against a signature.
-#[derive(Debug)]
-pub(crate) struct Arguments<'a> {
-    call: &'a Call,
-    positional: Vec<&'a Argument>,
-}
-
-impl<'a> Arguments<'a> {
-    /// Checks number, keywords and kinds.
-    pub(crate) fn of(call: &'a Call, signature: &Signature) -> Result<Self, Fault> {
-        let function = &call.name.node;
-        let hint = || format!("write `{}`", signature.usage);
-        let mut positional = Vec::new();
-        let mut seen: Vec<&str> = Vec::new();
-        for argument in &call.arguments {
-            let span = argument.value.span;
-            let kind = if let Some(keyword) = &argument.keyword {
-                let known = signature.keywords.iter().find(|(name, _)| *name == keyword.node);
-                let Some((name, kind)) = known else {
-                    return Err(unknown_keyword(function, keyword, signature));
-                };
-                if seen.contains(name) {
-                    let message = format!("`{function}` has two arguments `{name}`");
-                    return Err(Fault::argument(keyword.span, message));
-                }
-                seen.push(name);
-                *kind
-            } else {
-                if !seen.is_empty() {
-                    let message = "an argument without a keyword follows one with a keyword";
-                    return Err(Fault::argument(span, message));
-                }
-                let Some(kind) = signature.positional.get(positional.len()) else {
-                    let message = format!("`{function}` has too many arguments");
-                    return Err(Fault::argument(span, message).hint(hint()));
-                };
-                positional.push(argument);
-                *kind
-            };
-            let wanted = match (kind, &argument.value.node) {
-                (Kind::Text, ArgumentValue::Text(_))
-                | (Kind::TextOrFlag, ArgumentValue::Text(_) | ArgumentValue::Flag(_))
-                | (Kind::Value, ArgumentValue::Expression(_)) => continue,
-                (Kind::Value, _) => "a frame or a number",
-                _ => "a string in quotes",
-            };
-            return Err(Fault::argument(span, format!("`{function}` expects {wanted} here")));
-        }
-        if positional.len() < signature.required {
-            let message = format!("`{function}` has too few arguments");
-            return Err(Fault::argument(call.span, message).hint(hint()));
-        }
-        Ok(Self { call, positional })
-    }
-
-    /// The string at a position.
-    pub(crate) fn text(&self, position: usize) -> Option<Spanned<&'a str>> {
-        text_of(self.positional.get(position)?)
-    }
-
-    /// The expression at a position.
-    pub(crate) fn expression(&self, position: usize) -> Option<&'a Expression> {
-        match &self.positional.get(position)?.value.node {
-            ArgumentValue::Expression(expression) => Some(expression),
-            _ => None,
-        }
-    }
-
-    /// The string of a keyword; `True` and `False` as `true` and `false`.
-    pub(crate) fn keyword(&self, name: &str) -> Option<Spanned<&'a str>> {
-        let named = |argument: &&Argument| {
-            argument.keyword.as_ref().is_some_and(|keyword| keyword.node == name)
-        };
-        text_of(self.call.arguments.iter().find(named)?)
-    }
-
-    /// The tags of one of two keywords that exclude each other, with the keyword's place in `pair`.
-    fn tag_list(&self, pair: [&str; 2]) -> Result<Option<(usize, BTreeSet<String>)>, Fault> {
-        let [first, second] = pair;
-        match (self.keyword(first), self.keyword(second)) {
-            (Some(_), Some(other)) => {
-                let message = format!("`{first}` and `{second}` exclude each other");
-                Err(Fault::argument(other.span, message))
-            }
-            (Some(list), None) => Ok(Some((0, tag_keys(&list)?))),
-            (None, Some(list)) => Ok(Some((1, tag_keys(&list)?))),
-            (None, None) => Ok(None),
-        }
-    }
-
-    /// `by=` or `without=`.
-    pub(crate) fn grouping(&self) -> Result<Grouping, Fault> {
-        Ok(match self.tag_list(["by", "without"])? {
-            None => Grouping::By(BTreeSet::new()),
-            Some((0, keys)) => Grouping::By(keys),
-            Some((_, keys)) => Grouping::Without(keys),
-        })
-    }
-
-    /// `on=` or `ignore=`.
-    pub(crate) fn matching(&self) -> Result<Matching, Fault> {
-        Ok(match self.tag_list(["on", "ignore"])? {
-            None => Matching::Ignore(BTreeSet::new()),
-            Some((0, keys)) => Matching::On(keys),
-            Some((_, keys)) => Matching::Ignore(keys),
-        })
-    }
-}
-
-fn text_of(argument: &Argument) -> Option<Spanned<&str>> {
-    let text = match &argument.value.node {
-        ArgumentValue::Text(text) => text.as_str(),
-        ArgumentValue::Flag(true) => "true",
-        ArgumentValue::Flag(false) => "false",
-        ArgumentValue::Expression(_) => return None,
-    };
-    Some(Spanned::new(text, argument.value.span))
-}
-
-fn unknown_keyword(function: &str, keyword: &Spanned<String>, signature: &Signature) -> Fault {
-    let known = || signature.keywords.iter().map(|(name, _)| *name);
-    let allowed = known().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let message = if allowed.is_empty() {
-        format!("`{function}` has no argument `{}`", keyword.node)
-    } else {
-        format!("`{function}` has no argument `{}`: expected {allowed}", keyword.node)
-    };
-    Fault::argument(keyword.span, message).meant(nearest(&keyword.node, known()))
-}
-
-/// Keys separated by commas; blanks around them do not count.
-fn tag_keys(list: &Spanned<&str>) -> Result<BTreeSet<String>, Fault> {
-    let keys: BTreeSet<String> = list.node.split(',').map(|key| key.trim().to_owned()).collect();
-    if keys.iter().any(String::is_empty) {
-        let message = format!("`{}` has an empty tag key", list.node);
-        return Err(Fault::value(list.span, message).hint("expected keys such as `host,cpu`"));
-    }
-    Ok(keys)
 }

@@ -26,25 +26,34 @@
 //! is the latest before the range, at most an hour back.
 //! A result that is not finite, as of `0/0`, is a missing point.
 //!
-//! [`parse`] makes a [`Query`], [`Engine::run`] evaluates it against a [`SeriesSource`]. Nothing
-//! here reads a clock, a file or a socket.
+//! [`parse`] makes a [`Query`], [`Engine::run`] evaluates it against a [`SeriesSource`]. Who writes
+//! queries is helped by [`check`], [`complete`], [`functions`] and [`Query::advice`]. Nothing here
+//! reads a clock, a file or a socket.
 
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
 
+mod advice;
+mod complete;
 mod engine;
 mod error;
 mod frame;
 mod functions;
 mod limits;
+mod names;
 mod operators;
 mod plan;
 mod source;
 mod suggest;
 mod syntax;
+mod template;
 
+pub use complete::{Candidate, CandidateKind, Completion, complete};
 pub use engine::{Answer, Engine, Output, OutputSeries, check};
 pub use error::{QueryError, QueryErrorKind};
+pub use functions::{ArgumentHelp, FunctionHelp, functions};
 pub use limits::Limits;
+pub use names::Names;
 pub use source::{SeriesSource, SourceError};
 pub use syntax::{Query, Span, parse};
+pub use template::expand;

@@ -249,7 +249,6 @@ impl Planner {
                 let slot = self.push(Operation::Number(*number), first.span);
                 Known { slot, kind: ValueKind::Number }
             }
-            Primary::Group(inner) => self.expression(inner)?,
             Primary::Call(call) if call.name.node == "fetch" => self.fetch(call)?,
             Primary::Call(call) => return Err(functions::unknown_function(&call.name)),
         };
@@ -361,11 +360,7 @@ fn leftmost<'a>(
     expression: &'a Expression,
     wanted: &impl Fn(&'a Primary) -> Option<&'a str>,
 ) -> Option<&'a str> {
-    let first = match &expression.first.node {
-        Primary::Group(inner) => leftmost(inner, wanted),
-        primary => wanted(primary),
-    };
-    first.or_else(|| {
+    wanted(&expression.first.node).or_else(|| {
         let arguments = expression.methods.iter().flat_map(|call| &call.arguments);
         arguments.filter_map(|argument| argument.expression()).find_map(|e| leftmost(e, wanted))
     })

@@ -10,14 +10,15 @@ pub(crate) fn nearest<'a>(
     if name.len() > 64 {
         return None;
     }
-    let allowed = match name.chars().count() {
+    let length = name.chars().count();
+    let allowed = match length {
         0..=2 => 1,
         3..=5 => 2,
         _ => 3,
     };
     candidates
         .into_iter()
-        .filter(|candidate| candidate.len() <= 128)
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed)
         .map(|candidate| (edits(name, candidate), candidate))
         .filter(|(edits, candidate)| *edits <= allowed && *edits < candidate.chars().count())
         .min_by_key(|(edits, _)| *edits)

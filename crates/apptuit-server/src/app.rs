@@ -13,7 +13,10 @@ use crate::admission::Admission;
 use crate::body::BodyLimits;
 use crate::config::ServerConfig;
 use crate::error::{ApiError, Kind};
-use crate::routes::{HEALTH_PATH, health, page, put, query, suggest};
+use crate::routes::{
+    COMPLETE_PATH, FUNCTIONS_PATH, HEALTH_PATH, complete, functions, health, page, put, query,
+    suggest,
+};
 use crate::tenants::Tenants;
 
 /// What all requests share.
@@ -54,6 +57,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     let api = Router::new()
         .route(PUT_PATH, post(put))
         .route(QUERY_PATH, get(query).post(query))
+        .route(COMPLETE_PATH, get(complete))
+        .route(FUNCTIONS_PATH, get(functions))
         .route(SUGGEST_PATH, get(suggest))
         .route(HEALTH_PATH, get(health));
     let page = |router: Router<_>, file: &'static page::File| {

@@ -73,11 +73,17 @@ pub(crate) struct ApiError {
     place: Option<(usize, usize)>,
     /// The query, where one was asked: its failures have a shape of their own.
     echo: Option<Box<QueryEcho>>,
+    hints: Vec<String>,
 }
 
 impl ApiError {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), place: None, echo: None }
+        Self { kind, message: message.into(), place: None, echo: None, hints: Vec::new() }
+    }
+
+    /// With advice on the query.
+    pub(crate) fn hinted(self, hints: Vec<String>) -> Self {
+        Self { hints, ..self }
     }
 
     /// The failure of this query.
@@ -92,7 +98,8 @@ impl ApiError {
                 let (line, column) =
                     self.place.map_or((1, -1), |(line, column)| (number(line), number(column)));
                 let (error_type, message) = (error_type.to_owned(), self.message.clone());
-                QueryFailure { error_type, message, line, column }.encode(echo)
+                let hints = self.hints.clone();
+                QueryFailure { error_type, message, line, column, hints }.encode(echo)
             }
             None => json!({"errors": [{"errorType": error_type, "message": self.message}]})
                 .to_string()

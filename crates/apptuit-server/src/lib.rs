@@ -35,6 +35,7 @@ mod body;
 mod config;
 mod connections;
 mod error;
+mod names;
 mod origin;
 mod routes;
 mod server;

@@ -4,11 +4,12 @@ const TOKEN_KEY = "apptuit-token";
 
 /** A request that gave no result; `line` is 1-based (0: unknown), `column` a 0-based byte column (-1: unknown). */
 export class RequestFailure extends Error {
-  constructor(message, { status = 0, line = 0, column = -1 } = {}) {
+  constructor(message, { status = 0, line = 0, column = -1, hints = [] } = {}) {
     super(message);
     this.status = status;
     this.line = line;
     this.column = column;
+    this.hints = hints;
   }
 }
 
@@ -63,6 +64,7 @@ function failure(status, body) {
     status,
     line: Number(error.queryLineNo ?? 0),
     column: Number(error.queryColumnOffset ?? -1),
+    hints: (body.hints ?? []).map(String),
   });
 }
 
@@ -73,6 +75,12 @@ export async function suggestMetrics(prefix, max, signal) {
   return Array.isArray(names) ? names.map(String) : [];
 }
 
+/** What may be written at the byte `at` of `text`, which replaces the bytes from `from` to `to`. */
+export async function completeQuery(text, at, signal) {
+  const { from, to, candidates } = await request(`/api/query/complete?${new URLSearchParams({ q: text, at: String(at) })}`, { signal });
+  return { from, to, candidates };
+}
+
 /** Runs `text` over `[start, end]`, in epoch seconds. */
 export async function runQuery({ text, start, end }, signal) {
   // POST: a long query does not fit into a URL.
@@ -80,6 +88,7 @@ export async function runQuery({ text, start, end }, signal) {
   const answer = await request("/api/query", { method: "POST", body, signal });
   return {
     outputs: answer.outputs ?? [],
+    hints: (answer.hints ?? []).map(String),
     elapsedMillis: answer.query_stats?.queryTimeMillis,
   };
 }

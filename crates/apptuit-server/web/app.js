@@ -2,6 +2,7 @@
 
 import { RequestFailure, runQuery, suggestMetrics, token } from "/api.js";
 import { OutputView } from "/chart.js";
+import { queryCompletion } from "/completion.js";
 import { metricPicker } from "/picker.js";
 
 const RANGES = [["5m", 300], ["15m", 900], ["1h", 3600], ["6h", 21600], ["24h", 86400], ["7d", 604800]];
@@ -14,7 +15,7 @@ const PATIENCE_MS = 150;
 
 const byId = (id) => document.getElementById(id);
 const page = Object.fromEntries(
-  ["access", "announce", "custom", "error", "from", "progress", "query", "ranges", "refresh", "results", "run", "summary", "to", "token"].map((id) => [id, byId(id)]),
+  ["access", "announce", "custom", "error", "from", "hints", "progress", "query", "ranges", "refresh", "results", "run", "summary", "to", "token"].map((id) => [id, byId(id)]),
 );
 
 const state = {
@@ -140,8 +141,8 @@ function withdrawTokenForm() {
 }
 
 /** A paragraph of a message in which `backticks` mark what is code. */
-function messageParagraph(message) {
-  const made = paragraph("error-message", "");
+function messageParagraph(className, message) {
+  const made = paragraph(className, "");
   message.split(/`([^`]+)`/).forEach((part, i) => {
     if (i % 2 === 0) {
       made.append(part);
@@ -154,6 +155,15 @@ function messageParagraph(message) {
   return made;
 }
 
+/** Shows advice on a query that gave an answer. */
+function showHints(hints) {
+  const made = hints.map((hint) => messageParagraph("", hint));
+  const wanted = made.map((one) => one.textContent).join("");
+  // A status that is set again is read out again, at every refresh.
+  if (page.hints.textContent !== wanted) page.hints.replaceChildren(...made);
+  page.hints.hidden = hints.length === 0;
+}
+
 /** Scrolls `code` sideways, and nothing else, until its caret is in view. */
 function showCaret(code, caret) {
   const beyond = caret.getBoundingClientRect().right - code.getBoundingClientRect().right;
@@ -162,7 +172,7 @@ function showCaret(code, caret) {
 
 function showError(failure, text) {
   if (failure.status !== 401) withdrawTokenForm();
-  const parts = [messageParagraph(failure.message)];
+  const parts = [messageParagraph("error-message", failure.message)];
   const lines = text.split("\n");
   const line = lines[failure.line - 1];
   let caret;
@@ -189,6 +199,8 @@ function showError(failure, text) {
     });
     parts.push(place, code);
   }
+  parts.push(...failure.hints.map((hint) => messageParagraph("error-hint", hint)));
+  showHints([]);
   // An alert that is set again is read out again, at every refresh.
   const wanted = parts.map((part) => part.textContent).join("\n");
   if (!page.error.hidden && page.error.dataset.shown === wanted) return;
@@ -278,6 +290,7 @@ function busy(on, quietly) {
 /** Runs the query; `quietly` for a refresh that nobody asked for just now. */
 async function run(quietly = false) {
   if (state.rangeProblem) return;
+  if (!quietly) closeCompletions();
   clearTimeout(state.timer);
   state.running?.abort();
   const text = page.query.value;
@@ -286,6 +299,7 @@ async function run(quietly = false) {
     state.running = null;
     busy(false, false);
     clearError();
+    showHints([]);
     page.summary.textContent = "";
     showWelcome();
     return;
@@ -298,6 +312,7 @@ async function run(quietly = false) {
     const answer = await runQuery({ text, start: range.from, end: range.to }, mine.signal);
     if (mine.signal.aborted) return;
     clearError();
+    showHints(answer.hints);
     showOutputs(answer.outputs, range);
     report(answer, quietly);
   } catch (failure) {
@@ -438,6 +453,7 @@ function showTokenState() {
   byId("access-summary").textContent = token.get() ? "Access token set" : "Access token";
 }
 
+const closeCompletions = queryCompletion();
 buildRanges();
 listen();
 showTokenState();

@@ -75,7 +75,12 @@ pub trait Store: Send + Sync + Debug {
     /// # Errors
     ///
     /// The store cannot be read.
-    fn suggest(&self, what: Suggest, prefix: &str, max: usize) -> Result<Vec<String>, StoreError>;
+    fn suggest(
+        &self,
+        what: Suggest<'_>,
+        prefix: &str,
+        max: usize,
+    ) -> Result<Vec<String>, StoreError>;
 
     /// How much is kept, and how it came.
     fn stats(&self) -> StoreStats;

@@ -36,13 +36,18 @@ impl fmt::Debug for ReadLimits {
 
 /// What [`suggest`](crate::Store::suggest) completes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Suggest {
+pub enum Suggest<'a> {
     /// Names of metrics.
     Metrics,
-    /// Keys of tags, of any metric.
-    TagKeys,
-    /// Values of tags, of any key.
-    TagValues,
+    /// Keys of tags: of the series of a metric, or of all.
+    TagKeys(Option<&'a str>),
+    /// Values of tags.
+    TagValues {
+        /// Of the series of this metric, or of all.
+        metric: Option<&'a str>,
+        /// Of this key, or of any.
+        key: Option<&'a str>,
+    },
 }
 
 /// How much a store holds, and how it came.

@@ -27,6 +27,7 @@ struct Inner {
     succeeded: u64,
     failed: u64,
     query_position: Option<(usize, Option<usize>)>,
+    hints: Vec<String>,
     retry_after: Option<Duration>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -43,6 +44,7 @@ impl Error {
             succeeded: 0,
             failed: 0,
             query_position: None,
+            hints: Vec::new(),
             retry_after: None,
             source: None,
         }))
@@ -84,6 +86,12 @@ impl Error {
         self.0.query_position
     }
 
+    /// What the server advises on a query that failed, a clause each, such as "did you mean
+    /// `node_cpu`?"
+    pub fn hints(&self) -> &[String] {
+        &self.0.hints
+    }
+
     /// How long the server asks to wait before the next try.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -120,6 +128,11 @@ impl Error {
 
     pub(crate) fn with_query_position(mut self, line: usize, column: Option<usize>) -> Self {
         self.0.query_position = Some((line, column));
+        self
+    }
+
+    pub(crate) fn with_hints(mut self, hints: &[String]) -> Self {
+        self.0.hints = hints.to_vec();
         self
     }
 

@@ -24,11 +24,12 @@ use crate::Frame;
 pub struct QueryResult {
     range: TimeRange,
     outputs: Vec<Output>,
+    hints: Vec<String>,
 }
 
 impl QueryResult {
-    pub(crate) fn new(range: TimeRange, outputs: Vec<Output>) -> Self {
-        Self { range, outputs }
+    pub(crate) fn new(range: TimeRange, outputs: Vec<Output>, hints: Vec<String>) -> Self {
+        Self { range, outputs, hints }
     }
 
     /// The start of the range that was asked for.
@@ -49,6 +50,11 @@ impl QueryResult {
     /// Whether the query found nothing.
     pub fn is_empty(&self) -> bool {
         self.outputs.is_empty()
+    }
+
+    /// What the server advises, a clause each: names that no series has.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
     }
 
     /// The output of this name (a `&str`) or at this position (a `usize`).
@@ -151,7 +157,7 @@ mod tests {
 
     fn result() -> QueryResult {
         let output = |id: &str| Output::new(id.to_owned(), vec![TimeSeries::new("m")]);
-        QueryResult::new(TimeRange::ALL, vec![output("a"), output("b")])
+        QueryResult::new(TimeRange::ALL, vec![output("a"), output("b")], Vec::new())
     }
 
     #[test]

@@ -1,20 +1,33 @@
 //! `apptuit query`
 
-use std::io::Read;
+mod verdict;
 
-use apptuit::{QueryResult, Sanitizer, TimeRange, Timestamp};
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Read, stdin};
+
+use apptuit::{QueryResult, TimeRange, Timestamp};
+use apptuit_query::QueryError;
 
 use super::{client_of, duration, explain};
-use crate::args::{Format, Query};
+use crate::args::{Format, FormatOrText, Query};
 use crate::failure::Failure;
 use crate::output::{self, Screen, talk};
 
-/// Asks, and prints the answer.
+/// Asks, and prints the answer; or checks the query, or lays it out.
 pub(crate) fn run(args: &Query) -> Result<(), Failure> {
-    let text = text_of(args)?;
+    let variables: BTreeMap<String, String> = args.variables.iter().cloned().collect();
+    if args.jsonl {
+        return verdict::each(args, &variables);
+    }
+    let (format, text) = what(args)?;
+    let text = apptuit_query::expand(&text, &variables);
+    if format == Format::Query {
+        let query = apptuit_query::parse(&text).map_err(|error| wrong(&error))?;
+        return output::print(&query.laid_out());
+    }
     // Checked here first: this way the place of a mistake is shown with a caret, and no server is
     // needed to find it.
-    apptuit_query::check(&text).map_err(Failure::new)?;
+    apptuit_query::check(&text).map_err(|error| wrong(&error))?;
     if args.check {
         talk(format_args!("the query is well formed"));
         return Ok(());
@@ -22,19 +35,41 @@ pub(crate) fn run(args: &Query) -> Result<(), Failure> {
     let range = range_of(args)?;
     let client = client_of(&args.target)?.build().map_err(Failure::new)?;
     let result = client.query(&text, range).map_err(|error| match error.query_position() {
-        Some((line, column)) => in_the_text(&error.to_string(), &text, line, column),
+        Some((line, column)) => in_the_text(&error, &text, line, column),
         None => explain(&error, &args.target),
     })?;
     if result.is_empty() {
         talk(format_args!("no points"));
     }
-    let data = match args.format {
+    for hint in result.hints() {
+        talk(format_args!("hint: {hint}"));
+    }
+    let data = match format {
         _ if args.plot => plots(&result),
-        Format::Table => output::table(&result),
         Format::Csv => output::csv(&result),
         Format::Json => output::json(&result),
+        Format::Table | Format::Query => output::table(&result),
     };
     output::print(&data)
+}
+
+/// What to print, and the text of the query.
+fn what(args: &Query) -> Result<(Format, String), Failure> {
+    match (&args.format, &args.text) {
+        (FormatOrText::Format(format), text) => Ok((*format, text_of(text.as_deref())?)),
+        (FormatOrText::Text(text), None) => Ok((Format::Query, text_of(Some(text))?)),
+        (FormatOrText::Text(text), Some(_)) => Err(Failure::usage(format_args!(
+            "`{text}` is no format: expected `table`, `csv`, `json` or `query`"
+        ))),
+    }
+}
+
+fn wrong(error: &QueryError) -> Failure {
+    let failure = Failure::new(error);
+    match error.template_variable() {
+        Some(name) => failure.hint(format_args!("`--var {name}=VALUE` gives it a value")),
+        None => failure,
+    }
 }
 
 /// A plot an output.
@@ -46,12 +81,16 @@ pub(super) fn plots(result: &QueryResult) -> String {
     result.iter().map(plot).collect::<Vec<_>>().join("\n")
 }
 
-fn text_of(args: &Query) -> Result<String, Failure> {
-    if args.text != "-" {
-        return Ok(args.text.clone());
+fn text_of(text: Option<&str>) -> Result<String, Failure> {
+    match text {
+        Some(text) if text != "-" => return Ok(text.to_owned()),
+        None if stdin().is_terminal() => {
+            return Err(Failure::usage("there is no query: give it as an argument"));
+        }
+        _ => {}
     }
     let mut text = String::new();
-    std::io::stdin()
+    stdin()
         .read_to_string(&mut text)
         .map_err(|error| Failure::new(format_args!("cannot read the query: {error}")))?;
     Ok(text)
@@ -71,19 +110,13 @@ fn range_of(args: &Query) -> Result<TimeRange, Failure> {
     Ok(TimeRange::new(start, end))
 }
 
-/// The server's message with the place it means, and a hint where a name was cleaned.
-fn in_the_text(message: &str, text: &str, line: usize, column: Option<usize>) -> Failure {
+/// The server's message with the place it means, and its advice.
+fn in_the_text(error: &apptuit::Error, text: &str, line: usize, column: Option<usize>) -> Failure {
+    let message = error.to_string();
     // The place is shown in the text instead.
-    let message = message.rsplit_once(", at line ").map_or(message, |(what, _)| what);
+    let message = message.rsplit_once(", at line ").map_or(&*message, |(what, _)| what);
     let failure = Failure::new(with_caret(message, text, line, column));
-    let metric =
-        message.split_once("Requested metrics(").and_then(|(_, rest)| rest.split_once(')'));
-    let Some((metric, _)) = metric else { return failure };
-    let clean = Sanitizer::default().clean(metric);
-    if clean == metric {
-        return failure;
-    }
-    failure.hint(format_args!("names are cleaned when they are sent: try `{clean}`"))
+    error.hints().iter().fold(failure, Failure::hint)
 }
 
 /// The message, and the place it means in the text.

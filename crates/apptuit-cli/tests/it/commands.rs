@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::server::ServerProcess;
 
 /// Runs the command in an environment without our variables.
-fn apptuit(args: &[&str], input: &str) -> Output {
+pub(super) fn apptuit(args: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_apptuit"))
         .args(args)
         .env_remove("APPTUIT_API_ENDPOINT")
@@ -26,11 +26,11 @@ fn apptuit(args: &[&str], input: &str) -> Output {
     child.wait_with_output().expect("the command ends")
 }
 
-fn stdout(output: &Output) -> String {
+pub(super) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn stderr(output: &Output) -> String {
+pub(super) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -157,7 +157,32 @@ fn an_unknown_metric_is_named_with_its_line() {
     let said = stderr(&output);
     assert!(said.contains("room.celsius") && said.contains("not found"), "{said}");
     assert!(said.contains("line 2: b = fetch"), "{said}");
-    assert!(said.contains("try `room_celsius`") && !said.contains("at line 2,"), "{said}");
+    assert!(
+        said.contains("hint: did you mean `room_celsius`?") && !said.contains("at line 2,"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_filter_that_no_series_fits_is_said_beside_the_answer() {
+    let (_dir, server) = server_with_points();
+    let output =
+        query(&server, "fetch('room_celsius').tag_filter('room==lap')", &["--format", "csv"]);
+    assert!(output.status.success());
+    let said = "no points\nhint: no series of `room_celsius` has `lap` as its `room`, did you mean \
+                `lab`?\n";
+    assert_eq!((stdout(&output).as_str(), stderr(&output).as_str()), ("", said));
+    let flags = ["--format", "csv", "--var", "room=lab"];
+    let output = query(&server, "fetch('room_celsius').tag_filter('room==$room')", &flags);
+    assert!(
+        stdout(&output).starts_with("timestamp,room_celsius{room:lab}\n"),
+        "{}",
+        stderr(&output)
+    );
+    let output = query(&server, "fetch('room_celsius').sum(by='rom')", &["--format", "csv"]);
+    let hint = "hint: no series of `room_celsius` has the tag `rom`, did you mean `room`?\n";
+    assert_eq!(stderr(&output), hint);
+    assert_eq!(stdout(&output).lines().count(), 3, "the answer is there all the same");
 }
 
 #[test]

@@ -3,4 +3,5 @@
 mod commands;
 mod kill;
 mod layers;
+mod query;
 mod server;

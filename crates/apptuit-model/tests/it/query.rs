@@ -97,6 +97,11 @@ fn the_recorded_failure_is_read_and_written_again() {
         range: TimeRange::new(Timestamp::from_secs(0), Timestamp::from_secs(0)),
     };
     assert_eq!(parsed(&failure.encode(&echo)), json("wire/query-error.json"));
+
+    let hints = vec!["did you mean `m`?".to_owned()];
+    let hinted = QueryFailure { hints: hints.clone(), ..failure };
+    assert_eq!(parsed(&hinted.encode(&echo))["hints"], serde_json::json!(hints));
+    assert_eq!(QueryFailure::decode(&hinted.encode(&echo)), Some(hinted));
 }
 
 #[test]

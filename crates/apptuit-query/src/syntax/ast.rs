@@ -1,7 +1,7 @@
 //! The tree of a query.
 //!
-//! Chains of methods are lists, so that only parentheses nest and the depth of the tree is the
-//! depth of the parentheses.
+//! Chains of methods are lists, and parentheses around a value are not in it: without operators
+//! they change nothing. So only arguments nest.
 
 use crate::syntax::span::{Span, Spanned};
 
@@ -29,7 +29,16 @@ pub(crate) enum Primary {
     Name(String),
     Number(f64),
     Call(Call),
-    Group(Box<Expression>),
+}
+
+impl Primary {
+    /// The call it is, if it is one.
+    pub(crate) fn call(&self) -> Option<&Call> {
+        match self {
+            Self::Call(call) => Some(call),
+            _ => None,
+        }
+    }
 }
 
 /// A call of a function or a method.

@@ -3,19 +3,79 @@
 use crate::error::Fault;
 use crate::syntax::span::{Span, Spanned};
 use crate::syntax::token::Token;
+use crate::template::{Variable, variable_at};
 
-/// The words of `text`, the last of them [`Token::End`].
-pub(crate) fn words(text: &str) -> Result<Vec<Spanned<Token>>, Fault> {
-    let mut lexer = Lexer { text, at: 0, open: 0 };
+/// The words of `text`, the last of them [`Token::End`], and the places of its comments.
+pub(crate) fn words(text: &str) -> Result<(Vec<Spanned<Token>>, Vec<Span>), Fault> {
+    let mut lexer = Lexer::of(text);
     let mut words = Vec::new();
     loop {
         let word = lexer.next()?;
         let ended = word.node == Token::End;
         words.push(word);
         if ended {
-            return Ok(words);
+            return Ok((words, lexer.comments));
         }
     }
+}
+
+/// Words before a place where someone is still writing.
+pub(crate) struct Unfinished {
+    pub(crate) words: Vec<Spanned<Token>>,
+    /// Where a string begins that goes on at the place.
+    pub(crate) string: Option<usize>,
+    pub(crate) in_comment: bool,
+}
+
+/// The words of a text that need not be right: what is no word is passed over.
+pub(crate) fn unfinished(text: &str) -> Unfinished {
+    let mut lexer = Lexer::of(text);
+    let mut words = Vec::new();
+    let mut string = None;
+    loop {
+        lexer.skip_blanks();
+        let start = lexer.at;
+        match lexer.next() {
+            Ok(word) if word.node == Token::End => break,
+            Ok(word) => words.push(word),
+            Err(_)
+                if matches!(text.get(start..).and_then(|t| t.chars().next()), Some('\'' | '"')) =>
+            {
+                // A template variable in a string does not end it.
+                let (end, closed) = raw_string(text, start);
+                if !closed && end == text.len() {
+                    string = Some(start);
+                }
+                let content = text.get(start + 1..end - usize::from(closed)).unwrap_or_default();
+                words.push(Spanned::new(Token::Text(content.to_owned()), Span::new(start, end)));
+                lexer.at = end;
+            }
+            Err(_) => {}
+        }
+    }
+    if string.is_some() {
+        words.pop();
+    }
+    let in_comment = lexer.comments.last().is_some_and(|comment| comment.end == text.len());
+    Unfinished { words, string, in_comment }
+}
+
+/// Where a string that begins at `start` ends, and whether its quote does that.
+fn raw_string(text: &str, start: usize) -> (usize, bool) {
+    let rest = text.get(start..).unwrap_or_default();
+    let mut characters = rest.char_indices();
+    let quote = characters.next().map(|(_, c)| c);
+    while let Some((at, c)) = characters.next() {
+        match c {
+            '\\' => {
+                characters.next();
+            }
+            '\n' => return (start + at, false),
+            _ if Some(c) == quote => return (start + at + 1, true),
+            _ => {}
+        }
+    }
+    (text.len(), false)
 }
 
 struct Lexer<'a> {
@@ -23,9 +83,14 @@ struct Lexer<'a> {
     at: usize,
     /// Parentheses open here: inside them a line's end is a blank.
     open: usize,
+    comments: Vec<Span>,
 }
 
-impl Lexer<'_> {
+impl<'a> Lexer<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, at: 0, open: 0, comments: Vec::new() }
+    }
+
     fn rest(&self) -> &str {
         self.text.get(self.at..).unwrap_or_default()
     }
@@ -48,7 +113,9 @@ impl Lexer<'_> {
             if self.peek() != Some('#') {
                 return;
             }
+            let start = self.at;
             self.pass_while(|c| c != '\n');
+            self.comments.push(Span::new(start, self.at));
         }
     }
 
@@ -95,7 +162,7 @@ impl Lexer<'_> {
 
     /// The error of a character that starts no word.
     fn stray(&self, c: char, span: Span) -> Fault {
-        if let Some(variable) = template_variable(self.text.get(span.start..).unwrap_or_default()) {
+        if let Some(variable) = variable_at(self.text.get(span.start..).unwrap_or_default()) {
             return unexpanded(variable, span.start);
         }
         let shown: String = c.escape_default().collect();
@@ -145,7 +212,7 @@ impl Lexer<'_> {
                 Some(c) if c == quote => break,
                 Some('\\') => self.escape(&mut value),
                 Some(c) => {
-                    if let Some(variable) = template_variable(self.rest()) {
+                    if let Some(variable) = variable_at(self.rest()) {
                         return Err(unexpanded(variable, self.at));
                     }
                     value.push(c);
@@ -193,25 +260,8 @@ fn exponent(text: &str) -> usize {
     }
 }
 
-/// `$name`, `${name}` or `[[name]]` at the beginning of `text`.
-fn template_variable(text: &str) -> Option<&str> {
-    let (inner, close) = if let Some(inner) = text.strip_prefix("${") {
-        (inner, "}")
-    } else if let Some(inner) = text.strip_prefix("[[") {
-        (inner, "]]")
-    } else {
-        (text.strip_prefix('$')?, "")
-    };
-    let named = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let end = inner.find(|c| !named(c)).unwrap_or(inner.len());
-    let starts = inner.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let closed = inner.get(end..).is_some_and(|rest| rest.starts_with(close));
-    let length = text.len() - inner.len() + end + close.len();
-    text.get(..length).filter(|_| starts && closed)
-}
-
-fn unexpanded(variable: &str, start: usize) -> Fault {
-    let span = Span::new(start, start + variable.len());
-    Fault::syntax(span, format!("template variable `{variable}` is not expanded"))
+fn unexpanded(variable: Variable<'_>, start: usize) -> Fault {
+    let span = Span::new(start, start + variable.text.len());
+    Fault::syntax(span, format!("template variable `{}` is not expanded", variable.text))
         .hint("replace it by a value before sending")
 }

@@ -1,11 +1,11 @@
 //! Query text to tree, and back.
 
 pub(crate) mod ast;
-mod lexer;
+pub(crate) mod lexer;
 mod parser;
 mod printer;
 mod span;
-mod token;
+pub(crate) mod token;
 
 use std::sync::Arc;
 
@@ -28,6 +28,7 @@ use ast::Statement;
 pub struct Query {
     text: Arc<str>,
     pub(crate) statements: Vec<Spanned<Statement>>,
+    comments: Vec<Span>,
     pub(crate) depth: usize,
 }
 
@@ -59,7 +60,10 @@ impl PartialEq for Query {
 pub fn parse(text: &str) -> Result<Query, QueryError> {
     let shared: Arc<str> = Arc::from(text);
     match parser::parse(text) {
-        Ok((statements, depth)) => Ok(Query { text: shared, statements, depth }),
+        Ok(parsed) => {
+            let parser::Parsed { statements, comments, depth } = parsed;
+            Ok(Query { text: shared, statements, comments, depth })
+        }
         Err(fault) => Err(QueryError::new(fault, &shared)),
     }
 }

@@ -7,16 +7,24 @@ use crate::syntax::lexer;
 use crate::syntax::span::{Span, Spanned};
 use crate::syntax::token::Token;
 
-/// The statements of `text`, and how deep its parentheses nest.
-pub(crate) fn parse(text: &str) -> Result<(Vec<Spanned<Statement>>, usize), Fault> {
+/// What a text says.
+pub(crate) struct Parsed {
+    pub(crate) statements: Vec<Spanned<Statement>>,
+    pub(crate) comments: Vec<Span>,
+    /// How deep its parentheses nest.
+    pub(crate) depth: usize,
+}
+
+/// Reads a text.
+pub(crate) fn parse(text: &str) -> Result<Parsed, Fault> {
     if text.len() > MAX_TEXT_BYTES {
         let message = format!("query is too long: {} bytes, at most {MAX_TEXT_BYTES}", text.len());
         return Err(Fault::limit(Span::default(), message));
     }
-    let words = lexer::words(text)?;
+    let (words, comments) = lexer::words(text)?;
     let mut parser = Parser { words, at: 0, depth: 0, deepest: 0, calls: 0 };
     let statements = parser.query()?;
-    Ok((statements, parser.deepest))
+    Ok(Parsed { statements, comments, depth: parser.deepest })
 }
 
 struct Parser {
@@ -104,8 +112,15 @@ impl Parser {
     }
 
     fn statement_end(&mut self) -> Result<(), Fault> {
-        let fault = match self.peek() {
-            token if token.separates() => return Ok(()),
+        if self.peek().separates() {
+            return Ok(());
+        }
+        Err(self.after_value("`;` or the end of the line"))
+    }
+
+    /// The error of a word after a value, where operators are likely.
+    fn after_value(&self, wanted: &str) -> Fault {
+        match self.peek() {
             Token::Operator(operator) => {
                 let method = match operator {
                     '+' => "add",
@@ -118,38 +133,17 @@ impl Parser {
             }
             // The lexer takes `-1` in `A -1` for a number.
             Token::Number(_) => self
-                .unexpected("`;` or the end of the line")
+                .unexpected(wanted)
                 .hint("the language has no operators, write `.add(…)` or `.sub(…)`"),
-            _ => self.unexpected("`;` or the end of the line"),
-        };
-        Err(fault)
+            Token::Text(_) if self.last_span().end == self.span().start => self
+                .unexpected(wanted)
+                .hint("a string has no prefix: a backslash in it stays as it is"),
+            _ => self.unexpected(wanted),
+        }
     }
 
     fn expression(&mut self) -> Result<Expression, Fault> {
-        let start = self.span();
-        let first = match (self.peek(), self.peek_second()) {
-            (Token::Name(name), Token::Open) if name == "output" => {
-                return Err(Fault::syntax(start, "`output` is a statement and has no value"));
-            }
-            (Token::Name(_), Token::Open) => Primary::Call(self.call()?),
-            (Token::Name(_), _) => Primary::Name(self.name()?.node),
-            (Token::Number(number), _) => {
-                let number = *number;
-                self.at += 1;
-                Primary::Number(number)
-            }
-            (Token::Open, _) => {
-                self.deeper()?;
-                self.at += 1;
-                let inner = self.expression()?;
-                self.expect(&Token::Close, "`)`")?;
-                self.depth -= 1;
-                Primary::Group(Box::new(inner))
-            }
-            _ => return Err(self.unexpected("a fetch, a variable, a number or `(`")),
-        };
-        let first = Spanned::new(first, start.to(self.last_span()));
-        let mut methods = Vec::new();
+        let mut value = self.first()?;
         while *self.peek() == Token::Dot {
             self.at += 1;
             if !matches!(self.peek(), Token::Name(_)) {
@@ -162,9 +156,54 @@ impl Parser {
                     Fault::syntax(name.span, message).hint(format!("write `{}()`", name.node))
                 );
             }
-            methods.push(self.call()?);
+            value.methods.push(self.call()?);
         }
-        Ok(Expression { first, methods })
+        Ok(value)
+    }
+
+    /// What a chain starts with; in parentheses it may be a chain, which then goes on.
+    fn first(&mut self) -> Result<Expression, Fault> {
+        let start = self.span();
+        let first = match (self.peek(), self.peek_second()) {
+            (Token::Name(name), Token::Open) if name == "output" => {
+                return Err(Fault::syntax(start, "`output` is a statement and has no value"));
+            }
+            (Token::Name(_), Token::Open) => Primary::Call(self.call()?),
+            (Token::Name(name), _) if matches!(name.as_str(), "fetch" | "output") => {
+                let message = format!("`{name}` is no variable: it must be called");
+                return Err(Fault::syntax(start, message));
+            }
+            (Token::Name(_), _) => Primary::Name(self.name()?.node),
+            (Token::Number(number), _) => {
+                let number = *number;
+                self.at += 1;
+                Primary::Number(number)
+            }
+            (Token::Open, _) => {
+                self.deeper()?;
+                self.at += 1;
+                let inner = self.expression()?;
+                if *self.peek() != Token::Close {
+                    return Err(self.after_value("`)`"));
+                }
+                self.at += 1;
+                self.depth -= 1;
+                return Ok(inner);
+            }
+            (found, _) => {
+                let fault = self.unexpected("a fetch, a variable, a number or `(`");
+                let before = self.at.checked_sub(1).and_then(|at| self.words.get(at));
+                let goes_on =
+                    *found == Token::Dot && before.is_some_and(|word| word.node == Token::Newline);
+                return Err(if goes_on {
+                    fault.hint("a chain of several lines stands in parentheses")
+                } else {
+                    fault
+                });
+            }
+        };
+        let first = Spanned::new(first, start.to(self.last_span()));
+        Ok(Expression { first, methods: Vec::new() })
     }
 
     /// A name and its arguments; the name and the parenthesis are known to be there.
@@ -183,7 +222,7 @@ impl Parser {
             match self.peek() {
                 Token::Comma => self.at += 1,
                 Token::Close => {}
-                _ => return Err(self.unexpected("`,` or `)`")),
+                _ => return Err(self.after_value("`,` or `)`")),
             }
         }
         self.at += 1;
@@ -228,14 +267,6 @@ impl Parser {
         let name = Spanned::new(name.clone(), span);
         self.at += 1;
         Ok(name)
-    }
-
-    fn expect(&mut self, token: &Token, wanted: &str) -> Result<(), Fault> {
-        if self.peek() != token {
-            return Err(self.unexpected(wanted));
-        }
-        self.at += 1;
-        Ok(())
     }
 
     fn deeper(&mut self) -> Result<(), Fault> {

@@ -118,6 +118,11 @@ proptest! {
         let again = parse(&printed).expect("a printed query parses");
         prop_assert_eq!(&again, &query, "{}", printed);
         prop_assert_eq!(again.to_string(), printed);
+
+        let laid_out = query.laid_out();
+        let again = parse(&laid_out).expect("a query that was laid out parses");
+        prop_assert_eq!(&again, &query, "{}", laid_out);
+        prop_assert_eq!(again.laid_out(), laid_out);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The language through its public face: scripts, syntax, laws, and the recorded queries.
 
+mod complete;
 mod corpus;
 mod laws;
 mod limits;

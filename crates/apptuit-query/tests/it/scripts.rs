@@ -40,7 +40,7 @@ enum Block {
     Eval { line: usize, range: TimeRange, query: String, expected: Vec<String> },
 }
 
-fn run_script(file: &str, text: &str, failures: &mut String) {
+pub(super) fn run_script(file: &str, text: &str, failures: &mut String) {
     let mut memory = Memory::default();
     let mut block: Option<Block> = None;
     let mut evals = 0;

@@ -30,10 +30,72 @@ fn layout_does_not_matter() {
 }
 
 #[test]
+fn parentheses_around_a_value_change_nothing() {
+    let plain = "A = fetch('m').sum().add(B.max());\n";
+    assert_eq!(canonical("A=(fetch('m')).sum().add((B.max()))"), plain);
+    assert_eq!(canonical("A=((fetch('m').sum())\n.add(B\n.max()\n))"), plain);
+}
+
+#[test]
+fn a_long_chain_has_a_line_a_method() {
+    let text = "# what is busy\nout=out.sub(fetch('proc.net.bytes', rate='true', align=\"15s\")\
+                .tag_filter('direction==out').downsample('10m','avg')\
+                .sum(by='host'), ignore='direction').top3(); # the rest\nB=out;output(out, B)";
+    let lines = [
+        "# what is busy",
+        "out = (",
+        "    out",
+        "    .sub(",
+        "        fetch('proc.net.bytes', rate='true', align='15s')",
+        "        .tag_filter('direction==out')",
+        "        .downsample('10m', 'avg')",
+        "        .sum(by='host'),",
+        "        ignore='direction'",
+        "    )",
+        "    .top3()",
+        ");  # the rest",
+        "B = out;",
+        "output(out, B);",
+        "",
+    ];
+    let query = parse(text).expect("the text is a query");
+    assert_eq!(query.laid_out(), lines.join("\n"));
+    assert_eq!(parse(&query.laid_out()).as_ref(), Ok(&query));
+}
+
+#[test]
+fn comments_stay_when_a_query_is_laid_out() {
+    let text = "A=fetch( # one\n'm'); B=A # two\n\n# three\n# four\noutput(A) # five\n#six";
+    let lines = [
+        "# one",
+        "A = fetch('m');",
+        "B = A;  # two",
+        "# three",
+        "# four",
+        "output(A);  # five",
+        "#six",
+        "",
+    ];
+    let laid_out = parse(text).expect("the text is a query").laid_out();
+    assert_eq!(laid_out, lines.join("\n"));
+    assert_eq!(parse(&laid_out).expect("a query").laid_out(), laid_out);
+}
+
+#[test]
+fn a_query_as_deep_as_it_may_be_stays_one_when_it_is_laid_out() {
+    let deep = format!("{}fetch('metric'){}.sum()", "A.add(".repeat(49), ")".repeat(49));
+    let text = format!("A=fetch('m');{deep}");
+    check(&text).expect("fifty calls in each other");
+    let laid_out = parse(&text).expect("a query").laid_out();
+    check(&laid_out).expect("still fifty");
+    assert_eq!(parse(&laid_out).expect("a query").laid_out(), laid_out);
+}
+
+#[test]
 fn both_quotes_and_the_escapes_are_read() {
     assert_eq!(
         canonical(r#"fetch("it's").tag_filter('k=~[4-5]\d\d')"#),
-        "fetch('it\\'s').tag_filter('k=~[4-5]\\\\d\\\\d');\n"
+        "fetch('it\\'s').tag_filter('k=~[4-5]\\d\\d');\n"
     );
     assert_eq!(
         canonical(r#"fetch('a\\b\'\"\n\t\r\q')"#),
@@ -51,7 +113,8 @@ fn numbers_are_read_in_every_form() {
         ("A=1e3", "A = 1000;\n"),
         ("A=2.5E-3", "A = 0.0025;\n"),
         ("A=100.sub(1)", "A = 100.0.sub(1);\n"),
-        ("A=(-1).mult(x)", "A = (-1).mult(x);\n"),
+        ("A=-1.mult(x)", "A = (-1.0).mult(x);\n"),
+        ("A=((100)).sub(x)", "A = 100.0.sub(x);\n"),
     ] {
         assert_eq!(canonical(text), printed, "{text}");
     }
@@ -76,6 +139,9 @@ fn template_variables_are_refused_by_name() {
     ] {
         let (line, at, message) = error(text);
         assert_eq!((line, at), (1, column), "{text}");
+        let bare = name.trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
+        let error = parse(text).expect_err("a variable");
+        assert_eq!(error.template_variable(), Some(bare), "{text}");
         assert!(
             message.starts_with(&format!("template variable `{name}` is not expanded")),
             "{message}"
@@ -102,6 +168,9 @@ fn operators_are_refused_with_the_method_to_write() {
     assert!(error("A=fetch('a'); A / 2").2.ends_with("write `.div(…)`"));
     assert!(error("A + A").2.ends_with("write `.add(…)`"));
     assert!(error("A -1").2.contains(".sub"));
+    assert!(error("A.add(B * 2)").2.ends_with("write `.mult(…)`"));
+    assert!(error("(A + B).sum()").2.ends_with("write `.add(…)`"));
+    assert!(error("A.add(B -1)").2.contains(".sub"));
 }
 
 #[test]
@@ -121,14 +190,42 @@ fn errors_stand_where_the_text_is_wrong() {
         ),
         ("A=fetch('m') B", (1, 13), "expected `;` or the end of the line, found `B`"),
         ("fetch=1", (1, 0), "`fetch` cannot be the name of a variable"),
+        ("A=fetch;B=A.sum()", (1, 2), "`fetch` is no variable: it must be called"),
+        ("output A", (1, 0), "`output` is no variable: it must be called"),
+        (
+            r"fetch('m').tag_filter(r'k=~\d')",
+            (1, 23),
+            "expected `,` or `)`, found a string, \
+             a string has no prefix: a backslash in it stays as it is",
+        ),
         ("A=output(B)", (1, 2), "`output` is a statement and has no value"),
         ("A=(1", (1, 4), "expected `)`, found the end of the query"),
+        (
+            "A=fetch('m')\n  .sum()",
+            (2, 2),
+            "expected a fetch, a variable, a number or `(`, found `.`, \
+             a chain of several lines stands in parentheses",
+        ),
         ("'text'", (1, 0), "expected a fetch, a variable, a number or `(`, found a string"),
         ("fetch('é'); ü=1", (1, 13), "unexpected character `ü`"),
         ("fetch('m').5()", (1, 11), "expected the name of a method, found number `5.0`"),
     ] {
         let (line, column, found) = error(text);
         assert_eq!(((line, column), found.as_str()), (place, message), "{text}");
+    }
+}
+
+#[test]
+fn the_largest_are_asked_for_by_a_number_in_the_name() {
+    for name in ["top1", "top5", "top9999"] {
+        assert!(check(&format!("fetch('m').{name}()")).is_ok(), "{name}");
+    }
+    for name in ["top", "topk", "top0", "top05", "top10000", "top99999999"] {
+        let error = check(&format!("fetch('m').{name}()")).expect_err(name);
+        assert_eq!(
+            error.message(),
+            format!("unknown function `{name}`, `top1` to `top9999` are known")
+        );
     }
 }
 

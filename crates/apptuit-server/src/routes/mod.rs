@@ -1,5 +1,6 @@
 //! What is done at each path.
 
+mod complete;
 mod health;
 pub(crate) mod page;
 mod parameters;
@@ -9,6 +10,7 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use complete::{COMPLETE_PATH, FUNCTIONS_PATH, complete, functions};
 pub(crate) use health::{HEALTH_PATH, health};
 pub(crate) use put::put;
 pub(crate) use query::query;

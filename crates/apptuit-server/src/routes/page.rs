@@ -41,11 +41,12 @@ macro_rules! file {
 }
 
 /// All of them.
-pub(crate) static FILES: [File; 9] = [
+pub(crate) static FILES: [File; 10] = [
     file!("/", "index.html", HTML),
     file!("/app.js", "app.js", SCRIPT),
     file!("/api.js", "api.js", SCRIPT),
     file!("/chart.js", "chart.js", SCRIPT),
+    file!("/completion.js", "completion.js", SCRIPT),
     file!("/picker.js", "picker.js", SCRIPT),
     file!("/style.css", "style.css", STYLE),
     file!("/icon.svg", "icon.svg", SVG),

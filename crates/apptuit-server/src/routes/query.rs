@@ -23,6 +23,7 @@ use super::{finished, json};
 use crate::app::App;
 use crate::body::receive;
 use crate::error::{ApiError, Kind};
+use crate::names::StoreNames;
 use crate::source::StoreSource;
 use crate::tenants::Tenant;
 
@@ -165,12 +166,13 @@ fn answer(
     let source = StoreSource::new(tenant.store(), reading, clock);
     let found = Engine::new(limits).run(&query, echo.range, &source);
     let end = clock.now();
+    let hints = query.advice(found.as_ref(), &StoreNames(tenant.store()));
     let found = found.map_err(|error| match error.kind() {
         QueryErrorKind::Cancelled if app.is_ending() => {
             ApiError::new(Kind::Overloaded, "the server is being stopped")
         }
         QueryErrorKind::Cancelled => too_slow(config.query_timeout),
-        _ => error.into(),
+        _ => ApiError::from(error).hinted(hints.clone()),
     })?;
 
     let timing = |tag: &str, count: u64, elapsed: Duration| Timing {
@@ -180,7 +182,7 @@ fn answer(
     };
     let total = end.saturating_sub(start);
     Ok(QueryAnswer {
-        hints: Vec::new(),
+        hints,
         query: echo,
         stats: QueryStats {
             points_processed: found.points_read,

@@ -25,11 +25,18 @@ pub(crate) async fn suggest(
 ) -> Result<Response, ApiError> {
     let tenant = app.tenants.of(request.headers())?;
     let parameters = Parameters::of(request.uri().query().unwrap_or_default());
-    let what = what(&parameters)?;
+    let kind = kind(&parameters)?;
+    let (metric, key) = (parameters.get("metric")?, parameters.get("key")?);
     let prefix = parameters.get("q")?.unwrap_or_default();
     let max = max(&parameters)?;
     let turn = app.admission.suggestion().await?;
     let work = spawn_blocking(move || {
+        let metric = metric.as_deref();
+        let what = match kind {
+            Kind::Metrics => Suggest::Metrics,
+            Kind::TagKeys => Suggest::TagKeys(metric),
+            Kind::TagValues => Suggest::TagValues { metric, key: key.as_deref() },
+        };
         let names = tenant.store().suggest(what, &prefix, max);
         drop(turn);
         Ok(names?)
@@ -38,11 +45,17 @@ pub(crate) async fn suggest(
     Ok(json(Value::from(names).to_string().into_bytes()))
 }
 
-fn what(parameters: &Parameters<'_>) -> Result<Suggest, ApiError> {
+enum Kind {
+    Metrics,
+    TagKeys,
+    TagValues,
+}
+
+fn kind(parameters: &Parameters<'_>) -> Result<Kind, ApiError> {
     match parameters.get("type")?.as_deref() {
-        Some("metrics") => Ok(Suggest::Metrics),
-        Some("tagk") => Ok(Suggest::TagKeys),
-        Some("tagv") => Ok(Suggest::TagValues),
+        Some("metrics") => Ok(Kind::Metrics),
+        Some("tagk") => Ok(Kind::TagKeys),
+        Some("tagv") => Ok(Kind::TagValues),
         Some(other) => Err(invalid(format!(
             "parameter `type` is `{other}`: expected `metrics`, `tagk` or `tagv`"
         ))),

@@ -53,7 +53,7 @@ impl Store for FullDisk {
         Err(Self::error("read series from"))
     }
 
-    fn suggest(&self, _: Suggest, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
+    fn suggest(&self, _: Suggest<'_>, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
         Err(Self::error("read names from"))
     }
 
@@ -96,7 +96,7 @@ impl Store for Endless {
         panic!("nobody cancelled the query");
     }
 
-    fn suggest(&self, _: Suggest, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
+    fn suggest(&self, _: Suggest<'_>, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }
 

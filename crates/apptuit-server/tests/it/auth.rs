@@ -30,6 +30,11 @@ fn data_of_tenants_never_mixes() {
     let names = "/api/suggest?type=tagv";
     assert_eq!(as_caller(&server, "secret-a", "GET", names, "").text(), r#"["of-a"]"#);
     assert_eq!(as_caller(&server, "secret-b", "GET", names, "").text(), "[]");
+    let completion = "/api/query/complete?q=fetch('";
+    let candidates =
+        |caller| as_caller(&server, caller, "GET", completion, "").json()["candidates"].clone();
+    assert_eq!(candidates("secret-a")[0]["text"], "m");
+    assert_eq!(candidates("secret-b"), serde_json::json!([]));
 }
 
 #[test]
@@ -50,6 +55,8 @@ fn wrong_and_missing_tokens_are_refused_everywhere_but_at_the_page_and_the_healt
         ("POST", "/api/put?details"),
         ("GET", "/api/query?start=0&q=fetch('m')"),
         ("POST", "/api/query"),
+        ("GET", "/api/query/complete?q=fetch('"),
+        ("GET", "/api/query/functions"),
         ("GET", "/api/suggest?type=metrics"),
     ] {
         let missing = server.send(method, path, &[], b"");

@@ -296,6 +296,7 @@ fn paths_and_methods_that_are_not_there_are_told_in_json() {
     for (method, path, allowed) in [
         ("GET", "/api/put", "POST"),
         ("DELETE", "/api/query", "GET,HEAD,POST"),
+        ("POST", "/api/query/complete", "GET,HEAD"),
         ("POST", "/api/suggest", "GET,HEAD"),
         ("PUT", "/", "GET,HEAD"),
     ] {

@@ -1,6 +1,7 @@
 //! The HTTP contract, over raw sockets.
 
 mod auth;
+mod complete;
 mod hostile;
 mod page;
 mod put;

@@ -135,6 +135,47 @@ fn an_unknown_metric_is_named() {
     assert_eq!(error["message"], "Requested metrics(node.gpu) not found");
 }
 
+/// The messages that dashboards have saved, word for word, in four members and no more.
+#[test]
+fn failures_that_were_recorded_are_told_as_they_were() {
+    let server = with_points();
+    let (none, all) = ("fetch('node.cpu').tag_filter('host==none')", "fetch('node.cpu')");
+    let empty = "Invalid argument value. Expected non-empty";
+    let value = "ERROR_INVALID_FUNCTION_ARGUMENT_VALUE";
+    for (text, kind, message) in [
+        (
+            "fetch('swap.used')".to_owned(),
+            "ERROR_FETCHING_FROM_DATASOURCE",
+            "Requested metrics(swap.used) not found".to_owned(),
+        ),
+        (
+            format!("{none}.add({all})"),
+            value,
+            format!("{empty} Data Frames for operation 'add', got empty LHS."),
+        ),
+        (
+            format!("{all}.div({none})"),
+            value,
+            format!("{empty} Data Frames for operation 'div', got empty RHS."),
+        ),
+        (
+            format!("100.sub({none})"),
+            value,
+            format!("{empty} Data Frame on RHS for operation 'sub', got empty RHS."),
+        ),
+        (
+            format!("{none}.mult(8)"),
+            value,
+            format!("{empty} Data Frame on LHS for operation 'mult', got empty LHS."),
+        ),
+    ] {
+        let (status, error) = failure(&server, &format!("A = fetch('node.cpu');\nB = {text}"));
+        assert_eq!((status, &error["errorType"]), (400, &json!(kind)), "{text}");
+        assert_eq!((&error["message"], &error["queryLineNo"]), (&json!(message), &json!(2)));
+        assert_eq!(error.as_object().map(serde_json::Map::len), Some(4), "{error}");
+    }
+}
+
 #[test]
 fn a_syntax_error_in_line_three_says_so() {
     let (status, error) = failure(&with_points(), "A=1;\nB=2;\nC=fetch('x' 'y');");

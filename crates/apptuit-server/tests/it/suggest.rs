@@ -30,6 +30,26 @@ fn names_are_completed() {
 }
 
 #[test]
+fn names_of_tags_may_be_those_of_a_metric() {
+    let server = TestServer::start();
+    let body = r#"[{"metric":"cpu","timestamp":1,"value":1,"tags":{"host":"a","core":"0"}},
+        {"metric":"disk","timestamp":1,"value":1,"tags":{"host":"b","path":"/"}}]"#;
+    assert_eq!(server.put("", body).status, 204);
+    for (parameters, expected) in [
+        ("type=tagk&metric=cpu", json!(["core", "host"])),
+        ("type=tagk&metric=cpu&q=h", json!(["host"])),
+        ("type=tagk&metric=none", json!([])),
+        ("type=tagv&metric=cpu", json!(["0", "a"])),
+        ("type=tagv&metric=disk&key=host", json!(["b"])),
+        ("type=tagv&key=host", json!(["a", "b"])),
+        ("type=tagv&key=host&max=1", json!(["a"])),
+    ] {
+        let reply = server.get(&format!("/api/suggest?{parameters}"));
+        assert_eq!((reply.status, reply.json()), (200, expected), "{parameters}");
+    }
+}
+
+#[test]
 fn twenty_five_names_are_told_unless_more_are_asked_for() {
     let server = TestServer::start();
     let points: Vec<_> = (0..40).map(|n| point(&format!("m{n}"), "a", 1, 1.0)).collect();

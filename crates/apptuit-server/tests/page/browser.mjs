@@ -161,6 +161,72 @@ async function check(page) {
     await page.getByRole("radio", { name: "Last 15 minutes" }).check({ force: true });
   });
 
+  await step("a query is completed with the keyboard and with the mouse", async () => {
+    const query = page.locator("#query");
+    const options = page.locator("#completions").getByRole("option");
+    await query.fill("");
+    await query.press("Control+ ");
+    await options.filter({ hasText: "fetch" }).waitFor();
+    assert.equal(await query.getAttribute("aria-activedescendant"), "completion-0");
+    await page.locator("#completion-note", { hasText: "2 completions" }).waitFor({ state: "attached" });
+    await query.press("Enter");
+    assert.equal(await query.inputValue(), "fetch(");
+    await query.pressSequentially("'web.r");
+    await options.filter({ hasText: "web.requests" }).waitFor();
+    await query.press("Tab");
+    assert.equal(await query.inputValue(), "fetch('web.requests");
+    assert.ok(await query.evaluate((field) => field === document.activeElement));
+    await query.pressSequentially("').tag_filter('host==");
+    await options.filter({ hasText: "any value" }).waitFor();
+    assert.deepEqual(await page.locator("#completions .completion-text").allTextContents(), ["*", HOSTILE, "alpha"]);
+    await query.press("ArrowUp");
+    assert.equal(await page.locator("#completions [aria-selected=true] .completion-text").innerText(), "alpha");
+    await query.press("Enter");
+    await query.pressSequentially("').dow");
+    await options.filter({ hasText: "one value a bucket" }).click();
+    await query.pressSequentially("'1m', 'p9");
+    await options.filter({ hasText: "the 99th percentile" }).click();
+    await query.pressSequentially("')");
+    assert.equal(await query.inputValue(), "fetch('web.requests').tag_filter('host==alpha').downsample('1m', 'p99')");
+    await query.press("Control+Enter");
+    await page.locator("#summary", { hasText: /^1 series/ }).waitFor();
+    assert.equal(await page.locator("#completions").isVisible(), false);
+  });
+
+  await step("a completion can be dismissed, and undone", async () => {
+    const query = page.locator("#query");
+    const list = page.locator("#completions");
+    await query.fill("");
+    await query.pressSequentially("fe");
+    await list.waitFor();
+    await query.press("Escape");
+    await list.waitFor({ state: "hidden" });
+    await query.press("Enter");
+    assert.equal(await query.inputValue(), "fe\n");
+    await query.press("Backspace");
+    await query.pressSequentially("t");
+    await list.waitFor();
+    await query.press("Enter");
+    assert.equal(await query.inputValue(), "fetch(");
+    await query.press("Control+z");
+    assert.equal(await query.inputValue(), "fet");
+    await query.press("Escape");
+    await query.fill("# fetch('web");
+    await query.press("Control+ ");
+    await page.waitForTimeout(300);
+    assert.equal(await list.isVisible(), false);
+  });
+
+  await step("a metric and a tag that are not there are advised on", async () => {
+    await run(page, "fetch('web_requests')");
+    await assertText(page.locator("#error .error-hint"), "did you mean web\\.requests\\?");
+    await run(page, "fetch('web.requests').tag_filter('hots==alpha')");
+    await page.locator("#hints", { hasText: "no series of web.requests has the tag hots, did you mean host?" }).waitFor();
+    assert.equal(await page.locator("#error").isVisible(), false);
+    await run(page, "fetch('web.requests')");
+    await page.locator("#hints").waitFor({ state: "hidden" });
+  });
+
   await step("a mistyped query shows its place with a caret", async () => {
     // `é` is two bytes: a caret placed by bytes would be one too far right.
     const line = "hits.tag_filter('host!=é').downsmaple('1m', 'avg')";
@@ -191,10 +257,22 @@ async function check(page) {
     assert.equal(await page.evaluate(() => scrollX), 0);
   });
 
+  await step("on a narrow screen completions are in view", async () => {
+    const query = page.locator("#query");
+    await query.fill("");
+    await query.pressSequentially("fetch('web.requests').tag_filter('host==alpha').");
+    const list = page.locator("#completions");
+    await list.waitFor();
+    const box = await list.boundingBox();
+    assert.ok(box.x >= 0 && box.x + box.width <= 360, `the list lies at ${JSON.stringify(box)}`);
+    assert.equal(await page.evaluate(() => scrollX), 0);
+    await query.press("Escape");
+  });
+
   await step("nothing left the origin, and nothing complained", async () => {
     assert.deepEqual(foreign.filter((url) => url !== "about:blank"), []);
     assert.deepEqual(complaints, []);
-    assert.equal(refused.length, 2);
+    assert.equal(refused.length, 3);
   });
 }
 

@@ -128,16 +128,41 @@ impl Head {
         Ok(Some(found))
     }
 
-    pub(super) fn suggest(&self, what: Suggest, prefix: &str, max: usize) -> Vec<String> {
+    pub(super) fn suggest(&self, what: Suggest<'_>, prefix: &str, max: usize) -> Vec<String> {
         let from = (Bound::Included(prefix), Bound::Unbounded);
         match what {
             Suggest::Metrics => {
                 let metrics = self.metrics.range::<str, _>(from).map(|(metric, _)| metric);
                 complete(metrics, prefix, max)
             }
-            Suggest::TagKeys => complete(self.tag_keys.range::<str, _>(from), prefix, max),
-            Suggest::TagValues => complete(self.tag_values.range::<str, _>(from), prefix, max),
+            Suggest::TagKeys(None) => complete(self.tag_keys.range::<str, _>(from), prefix, max),
+            Suggest::TagValues { metric: None, key: None } => {
+                complete(self.tag_values.range::<str, _>(from), prefix, max)
+            }
+            Suggest::TagKeys(metric) => self.of_tags(metric, prefix, max, |(key, _)| Some(key)),
+            Suggest::TagValues { metric, key } => {
+                self.of_tags(metric, prefix, max, |(of, value)| {
+                    key.is_none_or(|key| key == of).then_some(value)
+                })
+            }
         }
+    }
+
+    /// What `part` gives of the tags of a metric's series, or of all.
+    fn of_tags<'a>(
+        &'a self,
+        metric: Option<&str>,
+        prefix: &str,
+        max: usize,
+        part: impl Fn((&'a str, &'a str)) -> Option<&'a str>,
+    ) -> Vec<String> {
+        let numbers = metric.map(|metric| self.metrics.get(metric).map_or(&[][..], Vec::as_slice));
+        let of_metric = numbers.into_iter().flatten().filter_map(|number| at(*number));
+        let all = if metric.is_none() { 0..self.series.len() } else { 0..0 };
+        let series = of_metric.chain(all).filter_map(|at| self.series.get(at));
+        let texts = series.flat_map(|series| series.name.tags().iter().filter_map(&part));
+        let found: BTreeSet<&str> = texts.filter(|text| text.starts_with(prefix)).collect();
+        found.into_iter().take(max).map(str::to_owned).collect()
     }
 }
 
@@ -336,10 +361,29 @@ mod tests {
         assert_eq!(head.suggest(Suggest::Metrics, "", 9), ["cpu", "cpu.user", "ram"]);
         assert_eq!(head.suggest(Suggest::Metrics, "cpu", 9), ["cpu", "cpu.user"]);
         assert_eq!(head.suggest(Suggest::Metrics, "cpu", 1), ["cpu"]);
-        assert_eq!(head.suggest(Suggest::TagKeys, "h", 9), ["home", "host"]);
-        assert_eq!(head.suggest(Suggest::TagValues, "", 9), ["a", "ab", "b", "é"]);
-        assert!(head.suggest(Suggest::TagValues, "c", 9).is_empty());
-        assert!(head.suggest(Suggest::TagValues, "", 0).is_empty());
+        assert_eq!(head.suggest(Suggest::TagKeys(None), "h", 9), ["home", "host"]);
+        let any = Suggest::TagValues { metric: None, key: None };
+        assert_eq!(head.suggest(any, "", 9), ["a", "ab", "b", "é"]);
+        assert!(head.suggest(any, "c", 9).is_empty());
+        assert!(head.suggest(any, "", 0).is_empty());
+    }
+
+    #[test]
+    fn suggestions_may_be_those_of_a_metric_and_of_a_key() {
+        let mut head = head();
+        assert!(head.add_series("disk", [("host", "a"), ("path", "/a")]));
+        let keys = |metric, prefix| head.suggest(Suggest::TagKeys(Some(metric)), prefix, 9);
+        assert_eq!(keys("disk", ""), ["host", "path"]);
+        assert_eq!(keys("disk", "p"), ["path"]);
+        assert_eq!(keys("cpu", ""), ["host"]);
+        assert!(keys("none", "").is_empty());
+        let values = |metric, key, max| head.suggest(Suggest::TagValues { metric, key }, "", max);
+        assert_eq!(values(Some("disk"), None, 9), ["/a", "a"]);
+        assert_eq!(values(Some("cpu"), Some("host"), 9), ["a", "b"]);
+        assert_eq!(values(None, Some("host"), 9), ["a", "b"]);
+        assert_eq!(values(None, Some("path"), 9), ["/a"]);
+        assert_eq!(values(Some("cpu"), Some("host"), 1), ["a"]);
+        assert!(values(Some("cpu"), Some("path"), 9).is_empty());
     }
 
     #[test]

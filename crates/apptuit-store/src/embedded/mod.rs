@@ -101,7 +101,12 @@ impl Store for EmbeddedStore {
         self.head().select(selector, range, limits)
     }
 
-    fn suggest(&self, what: Suggest, prefix: &str, max: usize) -> Result<Vec<String>, StoreError> {
+    fn suggest(
+        &self,
+        what: Suggest<'_>,
+        prefix: &str,
+        max: usize,
+    ) -> Result<Vec<String>, StoreError> {
         Ok(self.head().suggest(what, prefix, max))
     }
 

@@ -35,14 +35,17 @@ fn names_and_extreme_times_come_back() {
         store.append(&times.map(|time| DataPoint::new(name, time, 1.0))).unwrap();
     }
     let before: Vec<_> = names.iter().map(|name| all(&store, name.metric())).collect();
-    let suggested = store.suggest(Suggest::TagValues, "", 9).unwrap();
+    let suggested = store.suggest(Suggest::TagValues { metric: None, key: None }, "", 9).unwrap();
     store.close().unwrap();
 
     let store = open(&file);
     let after: Vec<_> = names.iter().map(|name| all(&store, name.metric())).collect();
     assert_eq!(after, before);
     assert_eq!(after.iter().map(|found| found[0].len()).collect::<Vec<_>>(), [3, 3, 3]);
-    assert_eq!(store.suggest(Suggest::TagValues, "", 9).unwrap(), suggested);
+    assert_eq!(
+        store.suggest(Suggest::TagValues { metric: None, key: None }, "", 9).unwrap(),
+        suggested
+    );
     assert_eq!(store.stats(), StoreStats { series: 3, points: 9, appends: 0, commits: 0 });
 }
 

@@ -81,7 +81,7 @@ fn understand(response: &Response, range: TimeRange, token: &str) -> Result<Quer
     }
 }
 
-/// The server's message and the place it names, both counted from 1 as editors do.
+/// The server's message, the place it names, counted from 1 as editors do, and its first hint.
 fn query_error(failure: &QueryFailure) -> Error {
     let line = usize::try_from(failure.line).ok().filter(|line| *line > 0);
     let line = line.filter(|_| !PLACELESS.contains(&&*failure.error_type));
@@ -91,7 +91,9 @@ fn query_error(failure: &QueryFailure) -> Error {
         (Some(line), None) => format!(", at line {line}"),
         (None, _) => String::new(),
     };
-    let error = Error::new(ErrorKind::Query, format!("{}{place}", failure.message));
+    let hint = failure.hints.first().map(|hint| format!(", {hint}")).unwrap_or_default();
+    let error = Error::new(ErrorKind::Query, format!("{}{place}{hint}", failure.message))
+        .with_hints(&failure.hints);
     match line {
         Some(line) => error.with_query_position(line, column),
         None => error,
@@ -105,7 +107,7 @@ fn result_of(answer: QueryAnswer, range: TimeRange) -> QueryResult {
         let series = output.series.into_iter().map(|one| within(one.series, range));
         Output::new(output.id, series.collect())
     });
-    QueryResult::new(range, outputs.collect())
+    QueryResult::new(range, outputs.collect(), answer.hints)
 }
 
 fn within(series: TimeSeries, range: TimeRange) -> TimeSeries {
@@ -189,6 +191,7 @@ mod tests {
             message: "no".to_owned(),
             line,
             column,
+            hints: Vec::new(),
         };
         let shown = |line, column| {
             let error = query_error(&failure("ERROR_PARSING_QUERY", line, column));
@@ -199,5 +202,18 @@ mod tests {
         assert_eq!(shown(0, -1), ("no".to_owned(), None));
         let around = query_error(&failure("ERROR_INVALID_REQUEST", 1, -1));
         assert_eq!((around.to_string(), around.query_position()), ("no".to_owned(), None));
+    }
+
+    #[test]
+    fn hints_of_the_server_are_told() {
+        let body = br#"{"outputs":[],"hints":["did you mean `b`?","or not"],
+            "errors":[{"errorType":"E","message":"no","queryLineNo":1,"queryColumnOffset":0}]}"#;
+        let error = query_error(&QueryFailure::decode(body).unwrap());
+        assert_eq!(error.to_string(), "no, at line 1, column 1, did you mean `b`?");
+        assert_eq!(error.hints(), ["did you mean `b`?", "or not"]);
+
+        let body = br#"{"outputs":[],"hints":["no series has the tag `hots`"]}"#;
+        let result = result_of(QueryAnswer::decode(body).unwrap(), range());
+        assert_eq!(result.hints(), ["no series has the tag `hots`"]);
     }
 }

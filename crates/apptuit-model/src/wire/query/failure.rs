@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{QueryEcho, push_echo};
+use super::{QueryEcho, push_echo, push_list};
 use crate::json::push_string;
 
 /// Why a query failed, and where in its text.
@@ -16,12 +16,16 @@ pub struct QueryFailure {
     pub line: i64,
     /// The byte in the line, from 0; -1 if it is not known.
     pub column: i64,
+    /// Advice for people, which the message does not have.
+    pub hints: Vec<String>,
 }
 
 impl QueryFailure {
     /// The JSON body of a failed query: an answer without outputs, and the error.
     pub fn encode(&self, echo: &QueryEcho) -> Vec<u8> {
-        let mut out = String::from("{\"outputs\":[],\"hints\":[],\"errors\":[{\"errorType\":");
+        let mut out = String::from("{\"outputs\":[],\"hints\":[");
+        push_list(&mut out, &self.hints, |out, hint| push_string(out, hint));
+        out.push_str("],\"errors\":[{\"errorType\":");
         push_string(&mut out, &self.error_type);
         out.push_str(",\"message\":");
         push_string(&mut out, &self.message);
@@ -42,11 +46,13 @@ impl QueryFailure {
         let error = body.pointer("/errors/0").unwrap_or(&body);
         let text = |name: &str| error.get(name).and_then(Value::as_str).map(str::to_owned);
         let number = |name: &str| error.get(name).and_then(Value::as_i64);
+        let hints = body.get("hints").and_then(Value::as_array).into_iter().flatten();
         Some(Self {
             error_type: text("errorType")?,
             message: text("message")?,
             line: number("queryLineNo").unwrap_or(1),
             column: number("queryColumnOffset").unwrap_or(-1),
+            hints: hints.filter_map(Value::as_str).map(str::to_owned).collect(),
         })
     }
 }
