@@ -3,6 +3,8 @@
 mod corpus;
 mod laws;
 mod limits;
+mod ranges;
+mod reader;
 mod reference;
 mod scripts;
 mod source;
