@@ -3,6 +3,7 @@
 mod corpus;
 mod laws;
 mod limits;
+mod promql;
 mod ranges;
 mod reader;
 mod reference;
