@@ -1,6 +1,7 @@
 //! The language through its public face: scripts, syntax, laws, and the recorded queries.
 
 mod corpus;
+mod fuzz;
 mod laws;
 mod limits;
 mod promql;
