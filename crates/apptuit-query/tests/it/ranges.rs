@@ -137,9 +137,12 @@ fn fetch(call: &Call, world: &dyn World) -> Frame {
     let metric = call.text(0);
     let of = |(tags, low, high)| Bounds { tags, aggregated: BTreeSet::new(), low, high };
     let rate = call.keyword("rate");
-    assert_ne!(rate, Some("delta"), "a delta is bounded otherwise");
-    let series = world.bounds(metric, rate.is_some()).into_iter().map(of).collect();
+    let mut series: Vec<Bounds> =
+        world.bounds(metric, rate.is_some()).into_iter().map(of).collect();
     let grid = world.raw_grid();
+    if rate == Some("delta") {
+        multiplied(&mut series, grid.step as f64);
+    }
     let grid = call.keyword("align").map_or(grid, |align| grid.coarser(seconds(align)).0);
     Frame { series, grid, metrics: BTreeSet::from([metric.to_owned()]) }
 }
@@ -152,22 +155,40 @@ fn method(call: &Call, mut frame: Frame, world: &dyn World) -> Frame {
         }
         "downsample" => {
             let (grid, points) = frame.grid.coarser(seconds(call.text(0)));
-            let times = match call.text(1) {
-                "sum" => points as f64,
-                "avg" | "min" | "max" | "p95" => 1.0,
-                other => panic!("downsample by {other}"),
-            };
+            over_time(&mut frame.series, call.text(1), points);
             frame.grid = grid;
-            for series in &mut frame.series {
-                (series.low, series.high) = (series.low * times, series.high * times);
-            }
         }
-        "series_max" => frame.grid = Grid { count: 1, ..world.raw_grid() },
-        "top3" => frame.series = largest(frame.series, 3),
-        "top5" => frame.series = largest(frame.series, 5),
+        name if name.starts_with("series_") => {
+            over_time(&mut frame.series, &name["series_".len()..], frame.grid.count);
+            frame.grid = Grid { count: 1, ..world.raw_grid() };
+        }
+        name if name.starts_with("top") => {
+            frame.series = largest(frame.series, name["top".len()..].parse().expect("a number"));
+        }
         reducer => frame.series = grouped(call, reducer, frame.series),
     }
     frame
+}
+
+/// Many values of each series become one.
+fn over_time(series: &mut [Bounds], reducer: &str, points: i64) {
+    match reducer {
+        "sum" => multiplied(series, points as f64),
+        "count" => {
+            for one in series {
+                (one.low, one.high) = (points as f64, points as f64);
+            }
+        }
+        "avg" | "min" | "max" | "first" | "last" | "median" => {}
+        percentile if percentile.starts_with('p') => {}
+        other => panic!("no bounds for {other}"),
+    }
+}
+
+fn multiplied(series: &mut [Bounds], times: f64) {
+    for one in series {
+        (one.low, one.high) = (one.low * times, one.high * times);
+    }
 }
 
 /// `key==value`, where `*` is any value and `|` stands between alternatives.
