@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use crate::Tags;
 
@@ -68,7 +68,7 @@ pub struct TagMatcher {
     key: String,
     op: MatchOp,
     value: String,
-    /// Set where plain equality does not decide: for the regular expressions, `|` and `*`.
+    /// Set for the regular expressions.
     pattern: Option<Regex>,
 }
 
@@ -85,12 +85,12 @@ impl TagMatcher {
     ) -> Result<Self, SelectorError> {
         let (key, value) = (key.into(), value.into());
         let pattern = match op {
-            MatchOp::Regex | MatchOp::NotRegex => Some(anchored(&value)),
-            _ if value.contains(['|', '*']) => Some(anchored(&alternatives(&value))),
-            _ => None,
+            MatchOp::Regex | MatchOp::NotRegex => match anchored(&value) {
+                Ok(pattern) => Some(pattern),
+                Err(source) => return Err(SelectorError { text: value, source }),
+            },
+            MatchOp::Equal | MatchOp::NotEqual => None,
         };
-        let pattern =
-            pattern.transpose().map_err(|source| SelectorError { text: value.clone(), source })?;
         Ok(Self { key, op, value, pattern })
     }
 
@@ -123,7 +123,9 @@ impl TagMatcher {
     fn equals(&self, value: Option<&str>) -> bool {
         match value {
             None => self.value.is_empty(),
-            Some(value) => value == self.value || self.pattern_matches(value),
+            Some(value) => {
+                value == self.value || self.value.split('|').any(|one| is_like(value, one))
+            }
         }
     }
 
@@ -145,20 +147,35 @@ impl fmt::Display for TagMatcher {
     }
 }
 
+/// Bytes that a compiled expression may take, and again as many when it is used: a query has many,
+/// and comes from a stranger.
+const PATTERN_BYTES: usize = 1 << 19;
+
 /// A regular expression that holds for the whole value.
 fn anchored(expression: &str) -> Result<Regex, regex::Error> {
-    // A value comes from a stranger: what it may cost to compile is bounded.
-    let compile = |text: &str| regex::RegexBuilder::new(text).size_limit(1 << 20).build();
-    // By itself first: `a)(b` is an expression only inside the group, and not what was meant.
-    compile(expression)?;
-    compile(&format!(r"\A(?s:{expression})\z"))
+    // By itself first: `a)(b` is an expression only inside the group, and not what was meant. That
+    // it is one is known before anything is compiled, so with no room for it.
+    let parsed = RegexBuilder::new(expression).size_limit(0).build();
+    if let Err(error @ regex::Error::Syntax(_)) = parsed {
+        return Err(error);
+    }
+    RegexBuilder::new(&format!(r"\A(?s:{expression})\z"))
+        .size_limit(PATTERN_BYTES)
+        .dfa_size_limit(PATTERN_BYTES)
+        .build()
 }
 
-/// `a|b*` as a regular expression: `|` separates alternatives, `*` is any run of characters.
-fn alternatives(value: &str) -> String {
-    let alternative =
-        |text: &str| text.split('*').map(regex::escape).collect::<Vec<_>>().join(".*");
-    value.split('|').map(alternative).collect::<Vec<_>>().join("|")
+/// Whether a value is a text in which each `*` stands for any run of characters.
+fn is_like(value: &str, text: &str) -> bool {
+    let Some((first, rest)) = text.split_once('*') else { return value == text };
+    let Some(mut value) = value.strip_prefix(first) else { return false };
+    let (between, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    // The first place of each part is as good as any later one.
+    for part in between.split('*') {
+        let Some(at) = value.find(part) else { return false };
+        value = &value[at + part.len()..];
+    }
+    value.ends_with(last)
 }
 
 /// Text that is not a regular expression.
@@ -207,6 +224,32 @@ mod tests {
         assert!(!holds(MatchOp::Equal, "web1|web2", k("web10")));
         assert!(holds(MatchOp::Equal, "web*|x", k("web10")));
         assert!(holds(MatchOp::Equal, "a.c", k("a.c")) && !holds(MatchOp::Equal, "a.c*", k("abc")));
+    }
+
+    #[test]
+    fn wildcards_fit_what_the_regular_expression_of_the_same_meaning_fits() {
+        let texts = |letters: &[char], length: u32| -> Vec<String> {
+            let n = letters.len();
+            let text = |code: usize, length: u32| {
+                (0..length).map(|place| letters[code / n.pow(place) % n]).collect()
+            };
+            (0..=length)
+                .flat_map(|length| (0..n.pow(length)).map(move |code| (code, length)))
+                .map(|(code, length)| text(code, length))
+                .collect()
+        };
+        let values = texts(&['a', 'b'], 5);
+        for wildcard in texts(&['a', 'b', '*', '|'], 4) {
+            let oracle = anchored(&wildcard.replace('*', ".*")).unwrap();
+            for value in values.iter().filter(|_| !wildcard.is_empty()) {
+                let expected = oracle.is_match(value);
+                assert_eq!(
+                    holds(MatchOp::Equal, &wildcard, k(value)),
+                    expected,
+                    "{wildcard} {value}"
+                );
+            }
+        }
     }
 
     #[test]
