@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use crate::Tags;
 
@@ -147,13 +147,22 @@ impl fmt::Display for TagMatcher {
     }
 }
 
+/// Bytes that a compiled expression may take, and again as many when it is used: a query has many,
+/// and comes from a stranger.
+const PATTERN_BYTES: usize = 1 << 19;
+
 /// A regular expression that holds for the whole value.
 fn anchored(expression: &str) -> Result<Regex, regex::Error> {
-    // A value comes from a stranger: what it may cost to compile is bounded.
-    let compile = |text: &str| regex::RegexBuilder::new(text).size_limit(1 << 20).build();
-    // By itself first: `a)(b` is an expression only inside the group, and not what was meant.
-    compile(expression)?;
-    compile(&format!(r"\A(?s:{expression})\z"))
+    // By itself first: `a)(b` is an expression only inside the group, and not what was meant. That
+    // it is one is known before anything is compiled, so with no room for it.
+    let parsed = RegexBuilder::new(expression).size_limit(0).build();
+    if let Err(error @ regex::Error::Syntax(_)) = parsed {
+        return Err(error);
+    }
+    RegexBuilder::new(&format!(r"\A(?s:{expression})\z"))
+        .size_limit(PATTERN_BYTES)
+        .dfa_size_limit(PATTERN_BYTES)
+        .build()
 }
 
 /// Whether a value is a text in which each `*` stands for any run of characters.

@@ -2,8 +2,12 @@
 
 mod complete;
 mod corpus;
+mod fuzz;
 mod laws;
 mod limits;
+mod promql;
+mod ranges;
+mod reader;
 mod reference;
 mod scripts;
 mod source;

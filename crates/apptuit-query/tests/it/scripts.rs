@@ -1,38 +1,91 @@
 //! Runs `tests/scripts/*.test`; `tests/scripts/README.md` describes their notation.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use apptuit_model::{Step, Tags, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
 use apptuit_query::{Answer, QueryError};
 
 use crate::source::Memory;
 
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts")
+}
+
 #[test]
-fn every_script_holds() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
-    let mut files: Vec<_> = std::fs::read_dir(&folder)
+fn every_script_holds_and_every_rule_has_one() {
+    let mut files: Vec<_> = std::fs::read_dir(folder())
         .expect("the folder of scripts is readable")
         .map(|entry| entry.expect("an entry of the folder is readable").path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "test"))
         .collect();
     files.sort();
-    assert!(!files.is_empty(), "no scripts in {}", folder.display());
-    let mut failures = String::new();
+    assert!(!files.is_empty(), "no scripts in {}", folder().display());
+    let (mut failures, mut proofs) = (String::new(), Proofs::default());
     for file in files {
         let text = std::fs::read_to_string(&file).expect("a script is text");
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        run_script(&name, &text, &mut failures);
+        proofs.extend(run_script(&name, &text, &mut failures));
     }
+    let readme = std::fs::read_to_string(folder().join("README.md")).expect("the notation");
+    failures += &proofs.gaps(&rules(&readme));
     assert!(failures.is_empty(), "\n{failures}");
 }
 
 #[test]
 fn a_wrong_expectation_is_reported_with_its_place() {
-    let script = "load\n    m {a=1}  0:1\n\neval from 0 to 9: fetch('m')\n    m {a=1}  0:2\n";
+    let script = "proves 1\nload\n    m {a=1}  0:1\n\n\
+                  eval from 0 to 9: fetch('m')\n    m {a=1}  0:2\n";
     let mut failures = String::new();
     run_script("x.test", script, &mut failures);
-    assert!(failures.starts_with("x.test:4: "), "{failures}");
+    assert!(failures.starts_with("x.test:5: "), "{failures}");
+}
+
+#[test]
+fn rules_and_cases_that_do_not_belong_together_are_reported() {
+    let script = "load\n    m {a=1}  0:1\n\n\
+                  eval from 0 to 9: fetch('m')\n    m {a=1}  0:1\n\n\
+                  proves 1.1b, 1.9\neval from 0 to 9: fetch('m')\n    m {a=1}  0:1\n";
+    let mut failures = String::new();
+    let proofs = run_script("x.test", script, &mut failures);
+    let rules = rules("| rule | text |\n| --- | --- |\n| 1.1a | x |\n| 1.1b | y |\n");
+    let gaps = "x.test:4 proves nothing\n\
+                rule 1.1a is proved by no case\n\
+                rule 1.9 is not in the list\n";
+    assert_eq!((failures.as_str(), proofs.gaps(&rules).as_str()), ("", gaps));
+}
+
+/// What the cases of scripts say they prove.
+#[derive(Default)]
+pub(super) struct Proofs {
+    rules: BTreeSet<String>,
+    /// Places of cases that say nothing.
+    silent: Vec<String>,
+}
+
+impl Proofs {
+    fn extend(&mut self, more: Self) {
+        self.rules.extend(more.rules);
+        self.silent.extend(more.silent);
+    }
+
+    /// Rules and cases that have nothing of each other.
+    fn gaps(&self, rules: &BTreeSet<String>) -> String {
+        let silent = self.silent.iter().map(|place| format!("{place} proves nothing\n"));
+        let missing = rules.difference(&self.rules);
+        let missing = missing.map(|rule| format!("rule {rule} is proved by no case\n"));
+        let unknown = self.rules.difference(rules);
+        let unknown = unknown.map(|rule| format!("rule {rule} is not in the list\n"));
+        silent.chain(missing).chain(unknown).collect()
+    }
+}
+
+/// The first column of the list of rules: what begins with a digit.
+fn rules(readme: &str) -> BTreeSet<String> {
+    let first = |line: &str| Some(line.strip_prefix("| ")?.split_once(" |")?.0.to_owned());
+    let numbered = |rule: &String| rule.starts_with(|c: char| c.is_ascii_digit());
+    readme.lines().filter_map(first).filter(numbered).collect()
 }
 
 enum Block {
@@ -40,9 +93,10 @@ enum Block {
     Eval { line: usize, range: TimeRange, query: String, expected: Vec<String> },
 }
 
-pub(super) fn run_script(file: &str, text: &str, failures: &mut String) {
+pub(super) fn run_script(file: &str, text: &str, failures: &mut String) -> Proofs {
     let mut memory = Memory::default();
     let mut block: Option<Block> = None;
+    let (mut proofs, mut proves) = (Proofs::default(), Vec::new());
     let mut evals = 0;
     for (n, line) in text.lines().enumerate().map(|(n, line)| (n + 1, line.trim_end())) {
         let place = || format!("{file}:{n}: `{line}`");
@@ -65,13 +119,20 @@ pub(super) fn run_script(file: &str, text: &str, failures: &mut String) {
             continue;
         }
         finish(block.take(), &memory, file, &mut evals, failures);
+        if let Some(rules) = line.strip_prefix("proves ") {
+            proves = rules.split(',').map(|rule| rule.trim().to_owned()).collect::<Vec<_>>();
+            continue;
+        }
         block = Some(header(line, n).unwrap_or_else(|| panic!("{} is no load or eval", place())));
-        if matches!(block, Some(Block::Load { .. })) {
-            memory.series.clear();
+        match block {
+            Some(Block::Load { .. }) => memory.series.clear(),
+            _ if proves.is_empty() => proofs.silent.push(format!("{file}:{n}")),
+            _ => proofs.rules.extend(proves.iter().cloned()),
         }
     }
     finish(block, &memory, file, &mut evals, failures);
     assert!(evals > 0, "{file} evaluates nothing");
+    proofs
 }
 
 fn header(line: &str, n: usize) -> Option<Block> {
