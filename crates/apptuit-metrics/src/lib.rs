@@ -44,6 +44,8 @@ mod instruments;
 mod key;
 mod lane;
 mod macros;
+#[cfg(all(loom, test))]
+mod models;
 mod moving_average;
 mod reading;
 mod recorder;
