@@ -3,6 +3,8 @@
 mod corpus;
 mod laws;
 mod limits;
+mod naive;
+mod naive_laws;
 mod reference;
 mod scripts;
 mod source;
