@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::source::SourceError;
 use crate::syntax::Span;
 
 /// Characters of a line that are drawn before and after the place of an error.
@@ -191,6 +192,15 @@ impl Fault {
 
     pub(crate) fn limit(span: Span, message: impl Into<String>) -> Self {
         Self::new(QueryErrorKind::LimitExceeded, span, message)
+    }
+
+    pub(crate) fn of_source(error: &SourceError, span: Span) -> Self {
+        let kind = match error {
+            SourceError::LimitExceeded { .. } => QueryErrorKind::LimitExceeded,
+            SourceError::Cancelled => QueryErrorKind::Cancelled,
+            SourceError::Failed { .. } => QueryErrorKind::Source,
+        };
+        Self::new(kind, span, error.to_string())
     }
 
     /// With a hint: a clause that follows the message or the caret.

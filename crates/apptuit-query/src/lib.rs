@@ -34,17 +34,29 @@
 
 mod engine;
 mod error;
+mod explain;
 mod frame;
 mod functions;
 mod limits;
+mod memory;
 mod operators;
+mod pipeline;
 mod plan;
+mod run;
 mod source;
 mod suggest;
 mod syntax;
 
 pub use engine::{Answer, Engine, Output, OutputSeries, check};
 pub use error::{QueryError, QueryErrorKind};
+pub use explain::Explanation;
 pub use limits::Limits;
-pub use source::{SeriesSource, SourceError};
+pub use memory::MemorySource;
+pub use operators::aggregate::{Aggregate, Grouping};
+pub use operators::percentile::Percentile;
+pub use operators::rate::{Change, Rate};
+pub use operators::reduce::Reducer;
+pub use operators::stage::Stage;
+pub use plan::Plan;
+pub use source::{Prospect, Request, Selection, SeriesSource, SourceError, Spent, Take};
 pub use syntax::{Query, Span, parse};

@@ -87,22 +87,11 @@ impl World {
                 let keep = |line: &Line| holds(line.tags.get(*key), op, value);
                 frame(input)?.into_iter().filter(keep).collect()
             }
-            Expr::Downsample(input, step, function) => each(frame(input)?, |points| {
-                let mut buckets: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
-                for (at, value) in points {
-                    buckets.entry(at - at.rem_euclid(*step)).or_default().push(*value);
-                }
-                let inside = buckets.into_iter().filter(|(bucket, _)| *bucket >= self.start);
-                inside.map(|(bucket, values)| (bucket, reduce(function, &values))).collect()
-            }),
+            Expr::Downsample(input, step, function) => {
+                self.downsampled(frame(input)?, *step, function)
+            }
             Expr::Aggregate(input, function, keys) => aggregate(frame(input)?, function, keys),
-            Expr::Collapse(input, function) => each(frame(input)?, |points| {
-                let values: Vec<f64> = points.iter().map(|point| point.1).collect();
-                if values.is_empty() {
-                    return Vec::new();
-                }
-                vec![(self.start, reduce(function, &values))]
-            }),
+            Expr::Collapse(input, function) => self.collapsed(frame(input)?, function),
             Expr::Top(input, k) => top(frame(input)?, *k),
             Expr::Arithmetic(left, op, right, keys) => {
                 let (left, right) = (self.value(left, names)?, self.value(right, names)?);
@@ -111,18 +100,55 @@ impl World {
         }))
     }
 
-    fn fetch(
+    pub(crate) fn downsampled(&self, frame: Vec<Line>, step: i64, function: &str) -> Vec<Line> {
+        each(frame, |points| {
+            let mut buckets: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
+            for (at, value) in points {
+                buckets.entry(at - at.rem_euclid(step)).or_default().push(*value);
+            }
+            let inside = buckets.into_iter().filter(|(bucket, _)| *bucket >= self.start);
+            inside.map(|(bucket, values)| (bucket, reduce(function, &values))).collect()
+        })
+    }
+
+    pub(crate) fn collapsed(&self, frame: Vec<Line>, function: &str) -> Vec<Line> {
+        each(frame, |points| {
+            let values: Vec<f64> = points.iter().map(|point| point.1).collect();
+            if values.is_empty() {
+                return Vec::new();
+            }
+            vec![(self.start, reduce(function, &values))]
+        })
+    }
+
+    pub(crate) fn aligned(&self, frame: Vec<Line>, step: i64) -> Vec<Line> {
+        each(frame, |points| {
+            let mut moved = BTreeMap::new();
+            for (at, value) in points {
+                moved.insert(at - at.rem_euclid(step), *value);
+            }
+            moved.into_iter().filter(|point| point.0 >= self.start).collect()
+        })
+    }
+
+    /// The series of a metric as they are kept.
+    pub(crate) fn untouched(&self, metric: &str) -> Result<Vec<Line>, &'static str> {
+        let of_metric = self.kept.iter().filter(|line| line.metrics.contains(metric));
+        let of_metric: Vec<Line> = of_metric.cloned().collect();
+        match of_metric.as_slice() {
+            [] => Err("ERROR_FETCHING_FROM_DATASOURCE"),
+            _ => Ok(of_metric),
+        }
+    }
+
+    pub(crate) fn fetch(
         &self,
         metric: &str,
         rate: Option<(&str, bool)>,
         align: Option<i64>,
     ) -> Result<Vec<Line>, &'static str> {
-        let of_metric = self.kept.iter().filter(|line| line.metrics.contains(metric));
-        if of_metric.clone().count() == 0 {
-            return Err("ERROR_FETCHING_FROM_DATASOURCE");
-        }
         let mut frame = Vec::new();
-        for line in of_metric {
+        for line in self.untouched(metric)? {
             let mut real = line.points.iter().copied().filter(|point| point.1.is_finite());
             let inside = |at: i64| self.start <= at && at <= self.end;
             let mut points: Vec<Point> = real.clone().filter(|point| inside(point.0)).collect();
@@ -140,15 +166,9 @@ impl World {
                     .filter(|point| point.1.is_finite())
                     .collect();
             }
-            if let Some(step) = align {
-                let mut moved = BTreeMap::new();
-                for (at, value) in points {
-                    moved.insert(at - at.rem_euclid(step), value);
-                }
-                points = moved.into_iter().filter(|point| point.0 >= self.start).collect();
-            }
             frame.push(Line { points, ..line.clone() });
         }
+        let frame = align.map_or(frame.clone(), |step| self.aligned(frame, step));
         Ok(sorted(frame))
     }
 }
@@ -243,7 +263,7 @@ fn kept_by(tags: &Labels, keys: &Keys) -> Labels {
     tags.iter().filter(|(key, _)| keep(key)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
-fn aggregate(frame: Vec<Line>, function: &str, keys: &Keys) -> Vec<Line> {
+pub(crate) fn aggregate(frame: Vec<Line>, function: &str, keys: &Keys) -> Vec<Line> {
     let mut groups: BTreeMap<Labels, Vec<Line>> = BTreeMap::new();
     for line in frame {
         let key = match keys {

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use apptuit_model::{Tags, TimeRange, TimeSeries, Timestamp};
-use apptuit_query::{Answer, OutputSeries, QueryError};
+use apptuit_query::{
+    Answer, Engine, Limits, MemorySource, OutputSeries, QueryError, SeriesSource, parse,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 use crate::naive::{Expr, Keys, Line, Value, World, sorted};
-use crate::source::Memory;
+use crate::source::{InPieces, Memory, Naive};
 
 const STEPS: [i64; 6] = [1, 700, 5000, 15_000, 60_000, 3_600_000];
 const REDUCERS: [&str; 5] = ["sum", "avg", "min", "max", "count"];
@@ -19,8 +21,8 @@ const PERCENTILES: [&str; 4] = ["median", "p50", "p95", "p999"];
 
 fn value() -> impl Strategy<Value = f64> {
     prop_oneof![
-        6 => (-9_i32..10).prop_map(f64::from),
-        2 => -1e6..1e6,
+        4 => (-9_i32..10).prop_map(f64::from),
+        4 => -1e3..1e3,
         1 => select(vec![0.0, -0.0, 0.1, 1e300, -1e300, f64::MAX, f64::NAN, f64::INFINITY]),
     ]
 }
@@ -51,22 +53,25 @@ fn world() -> impl Strategy<Value = World> {
     let names =
         (select(vec!["m", "m", "n"]), tag(&["a", "b", "c", "d"]), tag(&["0", "1"]), tag(&["x"]));
     let lines = prop::collection::vec((names, points()), 1..16);
-    (lines, 0_i64..700_000, 0_i64..3_000_000).prop_map(|(lines, start, span)| {
-        let mut seen = BTreeSet::new();
-        let line = |((metric, host, core, dc), points): ((&str, Tag, Tag, Tag), _)| {
-            let tags = [("host", host), ("core", core), ("dc", dc)];
-            let tags = tags.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned())));
-            Line {
-                metrics: BTreeSet::from([metric.to_owned()]),
-                tags: tags.collect(),
-                aggregated: BTreeSet::new(),
-                points,
-            }
-        };
-        let mut kept: Vec<Line> = lines.into_iter().map(line).collect();
-        kept.retain(|line| seen.insert((line.metrics.clone(), line.tags.clone())));
-        World { kept, start, end: start + span }
-    })
+    (lines, 0_i64..400_000, prop_oneof![1 => 0_i64..100_000, 4 => 100_000_i64..3_000_000]).prop_map(
+        |(lines, start, span)| {
+            let mut seen = BTreeSet::new();
+            let line = |((metric, host, core, dc), points): ((&str, Tag, Tag, Tag), _)| {
+                let tags = [("host", host), ("core", core), ("dc", dc)];
+                let tags =
+                    tags.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v?.to_owned())));
+                Line {
+                    metrics: BTreeSet::from([metric.to_owned()]),
+                    tags: tags.collect(),
+                    aggregated: BTreeSet::new(),
+                    points,
+                }
+            };
+            let mut kept: Vec<Line> = lines.into_iter().map(line).collect();
+            kept.retain(|line| seen.insert((line.metrics.clone(), line.tags.clone())));
+            World { kept, start, end: start + span }
+        },
+    )
 }
 
 fn keys() -> impl Strategy<Value = Keys> {
@@ -194,7 +199,8 @@ fn check(
             return Ok(());
         }
         (Ok(values), answer) => {
-            let answer = answer.map_err(|error| TestCaseError::fail(error.to_string()))?;
+            let answer =
+                answer.map_err(|error| TestCaseError::fail(format!("{query}: {error}")))?;
             (expected(values), answer)
         }
     };
@@ -236,10 +242,29 @@ fn exact(a: f64, b: f64) -> bool {
 
 proptest! {
     #[test]
-    fn every_program_gives_what_the_specification_says(world in world(), program in program()) {
-        let query = text(&program);
-        let answer = memory(&world).run(&query, range(&world));
-        check(&query, &world, &program, answer, exact)?;
+    fn every_program_gives_what_the_specification_says(
+        world in world(),
+        program in program(),
+        piece in 1_usize..20,
+        help in 1_usize..5,
+    ) {
+        let (query, memory) = (text(&program), memory(&world));
+        let helping = MemorySource::from(memory.series.clone()).helping(help);
+        let sources: [(&str, &dyn SeriesSource); 4] = [
+            ("select", &memory),
+            ("in pieces", &InPieces(&memory, piece)),
+            ("helping", &helping),
+            ("helping in its own way", &Naive(&world, help)),
+        ];
+        for (name, source) in sources {
+            for max_threads in [1, 3] {
+                let engine = Engine::new(Limits { max_threads, ..Limits::default() });
+                let parsed = parse(&query).map_err(|error| TestCaseError::fail(error.to_string()))?;
+                let answer = engine.run(&parsed, range(&world), source);
+                let how = format!("{name}, {max_threads} threads: {query}");
+                check(&how, &world, &program, answer, exact)?;
+            }
+        }
     }
 
     // By themselves and at the end: where another way to the same number differs in its last
@@ -288,5 +313,5 @@ fn random_programs_mostly_give_points() {
             }
         }
     }
-    assert!(points > 80 && errors > 10, "{points} with points, {errors} with errors");
+    assert!(points > 60 && errors > 10, "{points} with points, {errors} with errors");
 }
