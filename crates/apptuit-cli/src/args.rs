@@ -75,6 +75,9 @@ pub(crate) struct Limits {
     /// Points one query may touch [default: 10000000]
     #[arg(long, value_name = "N")]
     pub(crate) max_query_points: Option<usize>,
+    /// Bytes the intermediate results of one query may hold [default: 640000000]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_query_bytes: Option<usize>,
     /// Time one query may take [default: 1m]
     #[arg(long, value_name = "STEP")]
     pub(crate) query_timeout: Option<Step>,
@@ -172,6 +175,9 @@ pub(crate) struct Query {
     /// Check the query without asking a server
     #[arg(long)]
     pub(crate) check: bool,
+    /// Print what the server would do for the query instead of the answer
+    #[arg(long, conflicts_with_all = ["format", "plot", "check"])]
+    pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) target: Target,
 }
@@ -244,6 +250,7 @@ mod tests {
             ("max-points", config.max_points),
             ("max-query-series", config.max_query_series),
             ("max-query-points", config.max_query_points),
+            ("max-query-bytes", config.max_query_bytes),
             ("max-connections", config.max_connections),
             ("max-concurrent-puts", config.max_concurrent_puts),
             ("max-concurrent-queries", config.max_concurrent_queries),
