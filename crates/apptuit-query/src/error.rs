@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::limits::NARROWER;
 use crate::source::SourceError;
 use crate::syntax::Span;
 
@@ -195,12 +196,14 @@ impl Fault {
     }
 
     pub(crate) fn of_source(error: &SourceError, span: Span) -> Self {
-        let kind = match error {
-            SourceError::LimitExceeded { .. } => QueryErrorKind::LimitExceeded,
-            SourceError::Cancelled => QueryErrorKind::Cancelled,
-            SourceError::Failed { .. } => QueryErrorKind::Source,
-        };
-        Self::new(kind, span, error.to_string())
+        let fault = |kind| Self::new(kind, span, error.to_string());
+        match error {
+            SourceError::LimitExceeded { .. } => {
+                fault(QueryErrorKind::LimitExceeded).hint(NARROWER)
+            }
+            SourceError::Cancelled => fault(QueryErrorKind::Cancelled),
+            SourceError::Failed { .. } => fault(QueryErrorKind::Source),
+        }
     }
 
     /// With a hint: a clause that follows the message or the caret.

@@ -26,8 +26,14 @@
 //! is the latest before the range, at most an hour back.
 //! A result that is not finite, as of `0/0`, is a missing point.
 //!
-//! [`parse`] makes a [`Query`], [`Engine::run`] evaluates it against a [`SeriesSource`]. Nothing
-//! here reads a clock, a file or a socket.
+//! [`parse`] makes a [`Query`], [`Engine::plan`] a checked [`Plan`] of it, and [`Engine::run_plan`]
+//! evaluates that against a [`SeriesSource`], within [`Limits`]; [`Engine::run`] does the last two in
+//! one go. [`Engine::explain`] tells what would be done. [`MemorySource`] is a source for tests and
+//! for programs without a store.
+//!
+//! Points are read in pieces and go through all they can on the way, on several threads, and values
+//! are always taken in the order of time and of the series: the answer does not depend on the number
+//! of threads. Nothing here reads a clock, a file or a socket.
 
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]

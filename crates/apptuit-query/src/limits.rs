@@ -17,6 +17,9 @@ pub(crate) const MAX_FILTERS: usize = 200;
 /// recurses, and a stack is finite.
 pub(crate) const MAX_PARSED_DEPTH: usize = 100;
 
+/// How to read less.
+pub(crate) const NARROWER: &str = "ask for less time, or for fewer series by a `tag_filter`";
+
 /// What one query may cost.
 ///
 /// A query that would cost more fails as soon as that is known, with an error that names the limit

@@ -7,15 +7,13 @@ use apptuit_model::{TimeRange, TimeSeries, TimeSeriesName};
 use crate::engine::{Answer, Output, OutputSeries};
 use crate::error::{Fault, QueryErrorKind};
 use crate::frame::Frame;
-use crate::limits::Limits;
+use crate::limits::{Limits, NARROWER};
 use crate::operators::{Value, arithmetic};
 use crate::pipeline::{self, Origin};
 use crate::plan::{Instruction, Operation, Plan, PlannedOutput};
 use crate::source::SeriesSource;
 use crate::syntax::Span;
 
-/// How to read less.
-const NARROWER: &str = "ask for less time, or for fewer series by a `tag_filter`";
 /// How to hold less.
 const SMALLER: &str = "downsample right after the fetch, or ask for less time or fewer series";
 

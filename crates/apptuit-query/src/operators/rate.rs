@@ -103,8 +103,9 @@ impl Changes {
         out: &mut Columns,
         told: impl Fn((f64, f64), f64, f64) -> Option<f64>,
     ) {
+        let mut base = self.base;
         for (to, after) in timestamps.iter().copied().zip(values.iter().copied()) {
-            if let Some((from, before)) = self.base.replace((to, after))
+            if let Some((from, before)) = base.replace((to, after))
                 && to >= self.start
             {
                 let seconds = to.as_millis().abs_diff(from.as_millis()) as f64 / 1000.0;
@@ -113,6 +114,7 @@ impl Changes {
                 }
             }
         }
+        self.base = base;
     }
 
     /// Ends the series.

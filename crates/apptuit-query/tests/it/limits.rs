@@ -298,7 +298,7 @@ fn failures_of_the_source_keep_their_kind() {
         (
             SourceError::LimitExceeded { what: "too much".to_owned() },
             "ERROR_LIMIT_EXCEEDED",
-            "too much",
+            "too much, ask for less time, or for fewer series by a `tag_filter`",
         ),
         (SourceError::Cancelled, "ERROR_QUERY_TIMEOUT", "the read was cancelled"),
         (
