@@ -101,6 +101,11 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
+    /// No points, and room for so many.
+    pub(crate) fn with_capacity(points: usize) -> Self {
+        Self { timestamps: Vec::with_capacity(points), values: Vec::with_capacity(points) }
+    }
+
     /// Adds a point at the end; what is not finite becomes a hole.
     pub(crate) fn push(&mut self, timestamp: Timestamp, value: f64) {
         if value.is_finite() {

@@ -163,11 +163,14 @@ impl Work<'_> {
         chain: &mut Chain,
     ) -> Result<Vec<Done>, Fault> {
         let mut done = Vec::with_capacity(series.len());
+        // Mostly a series has as many points as its neighbour.
+        let mut expected = 0;
         for &(n, group) in series {
             self.run.still_wanted(self.span)?;
-            let mut points = Columns::default();
+            let mut points = Columns::with_capacity(expected);
             if self.one(n, chain, &mut points)? {
                 self.run.hold(points.len() * POINT_BYTES, self.span)?;
+                expected = points.len();
                 done.push(Done { n, group, points });
             }
         }

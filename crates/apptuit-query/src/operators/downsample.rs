@@ -13,14 +13,16 @@ pub(crate) struct Buckets {
     /// First and last instant of the bucket that is being filled.
     open: Option<(Timestamp, Timestamp)>,
     taken: Accumulator,
-    /// Points in the bucket before: mostly also in the next.
-    guess: usize,
+    /// Points in the bucket that is being filled.
+    filled: usize,
+    /// Points in the bucket before it: mostly it gets as many.
+    before: usize,
 }
 
 impl Buckets {
     pub(crate) fn new(step: Step, reducer: Reducer, range: TimeRange) -> Self {
         let taken = Accumulator::new(reducer);
-        Self { step, start: range.start(), open: None, taken, guess: 0 }
+        Self { step, start: range.start(), open: None, taken, filled: 0, before: 0 }
     }
 
     /// Takes a piece of the series, bucket by bucket: a value costs no look at its instant where
@@ -37,8 +39,8 @@ impl Buckets {
                     *self.open.insert((bucket, Timestamp::from_millis(last)))
                 }
             };
-            let inside = count_until(timestamps, last, self.guess);
-            self.guess = inside;
+            let inside = count_until(timestamps, last, self.before.saturating_sub(self.filled));
+            self.filled += inside;
             let (now, later) = values.split_at_checked(inside).unwrap_or((values, &[]));
             if bucket >= self.start {
                 self.taken.take(now);
@@ -50,9 +52,9 @@ impl Buckets {
 
     /// Ends the bucket that is being filled.
     pub(crate) fn finish(&mut self, out: &mut Columns) {
-        if let Some((bucket, _)) = self.open.take()
-            && !self.taken.is_empty()
-        {
+        let Some((bucket, _)) = self.open.take() else { return };
+        (self.before, self.filled) = (self.filled, 0);
+        if !self.taken.is_empty() {
             out.push(bucket, self.taken.finish());
         }
     }
@@ -61,6 +63,8 @@ impl Buckets {
 /// How many of the ascending `timestamps` are at most `last`; perhaps `guess`.
 fn count_until(timestamps: &[Timestamp], last: Timestamp, guess: usize) -> usize {
     let is_inside = |n: usize| timestamps.get(n).is_some_and(|instant| *instant <= last);
+    // Instants that are not looked at need not come from memory.
+    let guess = guess.min(timestamps.len());
     if guess > 0 && is_inside(guess - 1) && !is_inside(guess) {
         return guess;
     }
