@@ -95,6 +95,7 @@ impl SeriesSource for MemorySource {
             ..Limits::default()
         };
         let run = Run::new(&unlimited, request.range);
+        // Memory does not fail to be read, and nobody cancels what has no limits.
         let failed = |_| SourceError::Cancelled;
         let frame = pipeline::run(&chosen, Origin::Source, stages, &run, Span::default());
         let spent = chosen.spent();
