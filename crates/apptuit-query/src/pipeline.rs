@@ -58,10 +58,11 @@ pub(crate) fn run(
     let groups = aggregate.map(|aggregate| aggregate.grouping.groups(selection));
     let group = |n: usize| groups.as_ref().and_then(|groups| groups.get(n)).copied().unwrap_or(0);
     let mut order: Vec<usize> = (0..selection.series()).collect();
-    order.sort_by(|a, b| {
-        let tags = || cmp_tags(selection.tags(*a), selection.tags(*b));
-        group(*a).cmp(&group(*b)).then_with(tags)
-    });
+    order.sort_by(|a, b| cmp_tags(selection.tags(*a), selection.tags(*b)));
+    if groups.is_some() {
+        // Stable: within a group the order stays.
+        order.sort_by_key(|n| group(*n));
+    }
 
     let few = selection.points().is_some_and(|points| points < FEW_POINTS);
     let threads = if few { 1 } else { run.threads() };

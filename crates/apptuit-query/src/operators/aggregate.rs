@@ -31,14 +31,21 @@ impl Grouping {
 
     /// Writes what series of one group have in common, and others not.
     fn write_key(&self, tags: &Tags, key: &mut Vec<u8>) {
-        let mut part = |text: &str| {
-            // With its length, so that no text can pass for two.
+        // With its length, so that no text can pass for two; one byte more tells a missing one.
+        let mut part = |text: Option<&str>| {
+            key.push(u8::from(text.is_some()));
+            let text = text.unwrap_or_default();
             key.extend_from_slice(&text.len().to_le_bytes());
             key.extend_from_slice(text.as_bytes());
         };
-        for (tag, value) in tags.iter().filter(|(tag, _)| self.keeps(tag)) {
-            part(tag);
-            part(value);
+        match self {
+            Self::Without(_) => {
+                for (tag, value) in tags.iter().filter(|(tag, _)| self.keeps(tag)) {
+                    part(Some(tag));
+                    part(Some(value));
+                }
+            }
+            Self::By(keys) => keys.iter().for_each(|tag| part(tags.get(tag))),
         }
     }
 
