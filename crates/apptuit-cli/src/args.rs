@@ -75,6 +75,9 @@ pub(crate) struct Limits {
     /// Points one query may touch [default: 10000000]
     #[arg(long, value_name = "N")]
     pub(crate) max_query_points: Option<usize>,
+    /// Bytes the intermediate results of one query may hold [default: 640000000]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_query_bytes: Option<usize>,
     /// Time one query may take [default: 1m]
     #[arg(long, value_name = "STEP")]
     pub(crate) query_timeout: Option<Step>,
@@ -150,6 +153,7 @@ pub(crate) enum Sanitize {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Query {
     /// The query, such as `fetch('node.cpu').downsample('1m', 'avg')`; `-` or none is standard
     /// input
@@ -189,6 +193,9 @@ pub(crate) struct Query {
     /// repeated
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) variables: Vec<(String, String)>,
+    /// Print what the server would do for the query instead of the answer
+    #[arg(long, conflicts_with_all = ["format", "plot", "check"])]
+    pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) target: Target,
 }
@@ -295,6 +302,7 @@ mod tests {
             ("max-points", config.max_points),
             ("max-query-series", config.max_query_series),
             ("max-query-points", config.max_query_points),
+            ("max-query-bytes", config.max_query_bytes),
             ("max-connections", config.max_connections),
             ("max-concurrent-puts", config.max_concurrent_puts),
             ("max-concurrent-queries", config.max_concurrent_queries),

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::limits::NARROWER;
+use crate::source::SourceError;
 use crate::syntax::Span;
 use crate::template::variable_at;
 
@@ -200,6 +202,17 @@ impl Fault {
 
     pub(crate) fn limit(span: Span, message: impl Into<String>) -> Self {
         Self::new(QueryErrorKind::LimitExceeded, span, message)
+    }
+
+    pub(crate) fn of_source(error: &SourceError, span: Span) -> Self {
+        let fault = |kind| Self::new(kind, span, error.to_string());
+        match error {
+            SourceError::LimitExceeded { .. } => {
+                fault(QueryErrorKind::LimitExceeded).hint(NARROWER)
+            }
+            SourceError::Cancelled => fault(QueryErrorKind::Cancelled),
+            SourceError::Failed { .. } => fault(QueryErrorKind::Source),
+        }
     }
 
     /// With a hint: a clause that follows the message or the caret.

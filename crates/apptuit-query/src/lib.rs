@@ -26,9 +26,15 @@
 //! is the latest before the range, at most an hour back.
 //! A result that is not finite, as of `0/0`, is a missing point.
 //!
-//! [`parse`] makes a [`Query`], [`Engine::run`] evaluates it against a [`SeriesSource`]. Who writes
-//! queries is helped by [`check`], [`complete`], [`functions`] and [`Query::advice`]. Nothing here
-//! reads a clock, a file or a socket.
+//! [`parse`] makes a [`Query`], [`Engine::plan`] a checked [`Plan`] of it, and [`Engine::run_plan`]
+//! evaluates that against a [`SeriesSource`], within [`Limits`]; [`Engine::run`] does the last two in
+//! one go. [`Engine::explain`] tells what would be done. [`MemorySource`] is a source for tests and
+//! for programs without a store.
+//!
+//! Points are read in pieces and go through all they can on the way, on several threads, and values
+//! are always taken in the order of time and of the series: the answer does not depend on the number
+//! of threads. Who writes queries is helped by [`check`], [`complete`], [`functions`] and
+//! [`Query::advice`]. Nothing here reads a clock, a file or a socket.
 
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
@@ -37,12 +43,16 @@ mod advice;
 mod complete;
 mod engine;
 mod error;
+mod explain;
 mod frame;
 mod functions;
 mod limits;
+mod memory;
 mod names;
 mod operators;
+mod pipeline;
 mod plan;
+mod run;
 mod source;
 mod suggest;
 mod syntax;
@@ -51,9 +61,17 @@ mod template;
 pub use complete::{Candidate, CandidateKind, Completion, complete};
 pub use engine::{Answer, Engine, Output, OutputSeries, check};
 pub use error::{QueryError, QueryErrorKind};
+pub use explain::Explanation;
 pub use functions::{ArgumentHelp, FunctionHelp, functions};
 pub use limits::Limits;
+pub use memory::MemorySource;
 pub use names::Names;
-pub use source::{SeriesSource, SourceError};
+pub use operators::aggregate::{Aggregate, Grouping};
+pub use operators::percentile::Percentile;
+pub use operators::rate::{Change, Rate};
+pub use operators::reduce::Reducer;
+pub use operators::stage::Stage;
+pub use plan::Plan;
+pub use source::{Prospect, Request, Selection, SeriesSource, SourceError, Spent, Take};
 pub use syntax::{Query, Span, parse};
 pub use template::expand;

@@ -3,29 +3,33 @@
 //! A plan is a list of instructions, each of which fills the slot of its number from slots before
 //! it. Values never change, so a name assigned twice is two slots.
 
-use std::collections::HashMap;
+mod fusion;
 
-use apptuit_model::{Selector, Step, TagMatcher};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use apptuit_model::{Selector, Step};
 
 use crate::error::{Fault, QueryErrorKind};
 use crate::functions::{self, Arguments, Method};
 use crate::limits::MAX_FILTERS;
 use crate::operators::aggregate::Aggregate;
 use crate::operators::arithmetic::Arithmetic;
-use crate::operators::collapse::Collapse;
-use crate::operators::downsample::Downsample;
 use crate::operators::fetch::Fetch;
 use crate::operators::filter::Filter;
 use crate::operators::rate::{Change, Rate};
-use crate::operators::reduce::Reducer;
+use crate::operators::stage::Stage;
 use crate::operators::top::Top;
 use crate::suggest::nearest;
 use crate::syntax::ast::{Call, Expression, Primary, Statement};
 use crate::syntax::{Query, Span, Spanned};
 
-/// A checked query.
+/// A query that has been checked, and how it is evaluated.
+///
+/// Made by [`Engine::plan`](crate::Engine::plan); good for any range and any source.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub struct Plan {
+    pub(crate) text: Arc<str>,
     pub(crate) instructions: Vec<Instruction>,
     pub(crate) outputs: Vec<PlannedOutput>,
 }
@@ -46,9 +50,7 @@ pub(crate) enum Operation {
     Number(f64),
     Fetch(Fetch),
     Filter { input: usize, matcher: Filter },
-    Downsample { input: usize, downsample: Downsample },
-    Aggregate { input: usize, aggregate: Aggregate },
-    Collapse { input: usize, collapse: Collapse },
+    Stages { input: usize, stages: Vec<Stage> },
     Top { input: usize, top: Top },
     Arithmetic { left: usize, right: usize, arithmetic: Arithmetic },
 }
@@ -113,14 +115,30 @@ impl Plan {
         for (n, statement) in query.statements.iter().enumerate() {
             planner.statement(statement, n == last && !explicit)?;
         }
-        let mut plan = Self { instructions: planner.instructions, outputs: planner.outputs };
+        let mut plan = Self {
+            text: query.shared_text().clone(),
+            instructions: planner.instructions,
+            outputs: planner.outputs,
+        };
+        fusion::fuse(&mut plan);
         plan.free_unneeded();
         Ok(plan)
     }
 
+    /// How often each slot is used, by instructions and outputs.
+    fn uses(&self) -> Vec<usize> {
+        let mut uses = vec![0; self.instructions.len()];
+        let inputs = self.instructions.iter().flat_map(|one| one.operation.inputs());
+        for slot in inputs.chain(self.outputs.iter().map(|output| output.slot)) {
+            if let Some(uses) = uses.get_mut(slot) {
+                *uses += 1;
+            }
+        }
+        uses
+    }
+
     /// Notes with each instruction the slots whose last use it is.
     fn free_unneeded(&mut self) {
-        let kept = |slot: &usize| self.outputs.iter().any(|output| output.slot == *slot);
         let mut last_use: Vec<usize> = (0..self.instructions.len()).collect();
         for (n, instruction) in self.instructions.iter().enumerate() {
             for input in instruction.operation.inputs() {
@@ -129,10 +147,9 @@ impl Plan {
                 }
             }
         }
-        let free: Vec<_> =
-            last_use.into_iter().enumerate().filter(|(slot, _)| !kept(slot)).collect();
-        for (slot, last) in free {
-            if let Some(instruction) = self.instructions.get_mut(last) {
+        for (slot, last) in last_use.into_iter().enumerate() {
+            let kept = self.outputs.iter().any(|output| output.slot == slot);
+            if let Some(instruction) = self.instructions.get_mut(last).filter(|_| !kept) {
                 instruction.frees.push(slot);
             }
         }
@@ -143,14 +160,27 @@ impl Operation {
     fn inputs(&self) -> impl Iterator<Item = usize> {
         let (first, second) = match self {
             Self::Number(_) | Self::Fetch(_) => (None, None),
-            Self::Filter { input, .. }
-            | Self::Downsample { input, .. }
-            | Self::Aggregate { input, .. }
-            | Self::Collapse { input, .. }
-            | Self::Top { input, .. } => (Some(*input), None),
+            Self::Filter { input, .. } | Self::Stages { input, .. } | Self::Top { input, .. } => {
+                (Some(*input), None)
+            }
             Self::Arithmetic { left, right, .. } => (Some(*left), Some(*right)),
         };
         first.into_iter().chain(second)
+    }
+
+    /// Takes the inputs from where `moved` says that each slot is now.
+    fn move_inputs(&mut self, moved: &[usize]) {
+        let to = |slot: &mut usize| *slot = moved.get(*slot).copied().unwrap_or(*slot);
+        match self {
+            Self::Number(_) | Self::Fetch(_) => {}
+            Self::Filter { input, .. } | Self::Stages { input, .. } | Self::Top { input, .. } => {
+                to(input);
+            }
+            Self::Arithmetic { left, right, .. } => {
+                to(left);
+                to(right);
+            }
+        }
     }
 }
 
@@ -252,12 +282,10 @@ impl Planner {
             Primary::Call(call) if call.name.node == "fetch" => self.fetch(call)?,
             Primary::Call(call) => return Err(functions::unknown_function(&call.name)),
         };
-        let mut fresh_fetch = matches!(&first.node, Primary::Call(_));
         for call in &expression.methods {
             let (method, signature) = functions::method(&call.name)?;
             let arguments = Arguments::of(call, signature)?;
-            fresh_fetch &= method == Method::Filter;
-            value = self.method(method, call, &arguments, value, fresh_fetch)?;
+            value = self.method(method, call, &arguments, value)?;
         }
         Ok(value)
     }
@@ -268,15 +296,12 @@ impl Planner {
         if metric.is_empty() {
             return Err(Fault::value(call.span, "the metric has no name"));
         }
-        let rate = rate(&arguments)?;
-        let align = match arguments.keyword("align") {
-            Some(align) if align.node != "false" => {
-                Some(Downsample { step: step(&align)?, reducer: Reducer::Last })
-            }
-            _ => None,
-        };
+        let mut stages: Vec<Stage> = rate(&arguments)?.map(Stage::Rate).into_iter().collect();
+        if let Some(align) = arguments.keyword("align").filter(|align| align.node != "false") {
+            stages.push(Stage::Align(step(&align)?));
+        }
         let selector = Selector::metric(metric.clone());
-        let operation = Operation::Fetch(Fetch { selector, rate, align });
+        let operation = Operation::Fetch(Fetch { selector, stages });
         Ok(Known { slot: self.push(operation, call.span), kind: ValueKind::FrameOf(metric) })
     }
 
@@ -287,7 +312,6 @@ impl Planner {
         call: &Call,
         arguments: &Arguments<'_>,
         mut value: Known,
-        fresh_fetch: bool,
     ) -> Result<Known, Fault> {
         if value.kind == ValueKind::Number && !matches!(method, Method::Arithmetic(_)) {
             let message = format!("`{}` needs a frame, not a number", call.name.node);
@@ -306,23 +330,21 @@ impl Planner {
                     let message = format!("query has more than {MAX_FILTERS} filters");
                     return Err(Fault::limit(call.span, message));
                 }
-                let matcher = Filter::parse(&required(0)?)?;
-                if fresh_fetch && self.push_down(&matcher.0) {
-                    return Ok(value);
-                }
-                Operation::Filter { input, matcher }
+                Operation::Filter { input, matcher: Filter::parse(&required(0)?)? }
             }
             Method::Downsample => {
                 let step = step(&required(0)?)?;
                 let reducer = functions::downsample_function(&required(1)?)?;
                 no_fill(arguments)?;
-                Operation::Downsample { input, downsample: Downsample { step, reducer } }
+                Operation::Stages { input, stages: vec![Stage::Downsample { step, reducer }] }
             }
             Method::Aggregate(reducer) => {
-                let grouping = arguments.grouping()?;
-                Operation::Aggregate { input, aggregate: Aggregate { reducer, grouping } }
+                let aggregate = Aggregate { reducer, grouping: arguments.grouping()? };
+                Operation::Stages { input, stages: vec![Stage::Aggregate(aggregate)] }
             }
-            Method::Collapse(reducer) => Operation::Collapse { input, collapse: Collapse(reducer) },
+            Method::Collapse(reducer) => {
+                Operation::Stages { input, stages: vec![Stage::Collapse(reducer)] }
+            }
             Method::Top(k) => Operation::Top { input, top: Top(k.into()) },
             Method::Arithmetic(operator) => {
                 let matching = arguments.matching()?;
@@ -337,16 +359,6 @@ impl Planner {
         };
         value.slot = self.push(operation, call.span);
         Ok(value)
-    }
-
-    /// Adds a condition to the fetch that was planned last, so that the source may use it.
-    fn push_down(&mut self, matcher: &TagMatcher) -> bool {
-        let last = self.instructions.last_mut().map(|instruction| &mut instruction.operation);
-        let Some(Operation::Fetch(fetch)) = last else {
-            return false;
-        };
-        fetch.selector.matchers.push(matcher.clone());
-        true
     }
 
     fn push(&mut self, operation: Operation, span: Span) -> usize {

@@ -28,9 +28,9 @@ const MIB: usize = 1 << 20;
 /// [`max_inflating_bytes`](Self::max_inflating_bytes): a body may start only when what it could
 /// inflate to, at the most, is free, which is 1032 times its size (deflate packs no better) or
 /// `max_inflated_bytes`, whichever is less. Of that it gives back what its points do not need, once
-/// it is read. A query reads at most
-/// [`max_query_points`](Self::max_query_points) of 16 bytes, its intermediate results hold at most
-/// four times as many, and [`max_concurrent_queries`](Self::max_concurrent_queries) run at a time.
+/// it is read. A query reads at most [`max_query_points`](Self::max_query_points) of 16 bytes, its
+/// intermediate results hold at most [`max_query_bytes`](Self::max_query_bytes), and
+/// [`max_concurrent_queries`](Self::max_concurrent_queries) run at a time.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// Address and port; port 0 is any free one. `127.0.0.1:4242` by default.
@@ -62,6 +62,8 @@ pub struct ServerConfig {
     pub max_query_series: usize,
     /// Points one query may touch. 10 000 000 by default.
     pub max_query_points: usize,
+    /// Bytes that the intermediate results of one query may hold. 640 MB by default.
+    pub max_query_bytes: usize,
     /// How long one query may take, once it runs. 60 s by default.
     pub query_timeout: Duration,
 
@@ -102,6 +104,7 @@ impl Default for ServerConfig {
             max_inflating_bytes: 2048 * MIB,
             max_query_series: 10_000,
             max_query_points: 10_000_000,
+            max_query_bytes: 640_000_000,
             query_timeout: Duration::from_mins(1),
             max_connections: 1024,
             max_concurrent_puts: 64,
@@ -129,6 +132,7 @@ impl ServerConfig {
             ("max_points", self.max_points),
             ("max_query_series", self.max_query_series),
             ("max_query_points", self.max_query_points),
+            ("max_query_bytes", self.max_query_bytes),
             ("max_connections", self.max_connections),
             ("max_concurrent_puts", self.max_concurrent_puts),
             ("max_concurrent_queries", self.max_concurrent_queries),

@@ -34,10 +34,14 @@ pub(crate) fn run(args: &Query) -> Result<(), Failure> {
     }
     let range = range_of(args)?;
     let client = client_of(&args.target)?.build().map_err(Failure::new)?;
-    let result = client.query(&text, range).map_err(|error| match error.query_position() {
+    let failed = |error: apptuit::Error| match error.query_position() {
         Some((line, column)) => in_the_text(&error, &text, line, column),
         None => explain(&error, &args.target),
-    })?;
+    };
+    if args.explain {
+        return output::print(&client.explain(&text, range).map_err(failed)?);
+    }
+    let result = client.query(&text, range).map_err(failed)?;
     if result.is_empty() {
         talk(format_args!("no points"));
     }

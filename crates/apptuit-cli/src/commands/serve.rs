@@ -52,6 +52,7 @@ fn apply(limits: &Limits, config: &mut ServerConfig) {
         (&mut config.max_inflating_bytes, limits.max_inflating_bytes),
         (&mut config.max_query_series, limits.max_query_series),
         (&mut config.max_query_points, limits.max_query_points),
+        (&mut config.max_query_bytes, limits.max_query_bytes),
         (&mut config.max_connections, limits.max_connections),
         (&mut config.max_concurrent_puts, limits.max_concurrent_puts),
         (&mut config.max_concurrent_queries, limits.max_concurrent_queries),

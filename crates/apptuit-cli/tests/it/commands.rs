@@ -57,6 +57,22 @@ fn query(server: &ServerProcess, text: &str, flags: &[&str]) -> Output {
 }
 
 #[test]
+fn a_query_is_explained() {
+    let (_dir, server) = server_with_points();
+    let explained = query(&server, "fetch('room_celsius').downsample('1m', 'avg')", &["--explain"]);
+    let told = stdout(&explained);
+    let start = "1: fetch `room_celsius` from 1500000000 to 1500001200: ";
+    assert!(told.starts_with(start), "{told}{}", stderr(&explained));
+    assert!(told.contains("\n   in the engine: downsample('1m', 'avg')\n"), "{told}");
+    let unknown = query(&server, "A = 1\nfetch('room.gelsius')", &["--explain"]);
+    assert!(
+        !unknown.status.success() && stderr(&unknown).contains("line 2"),
+        "{}",
+        stderr(&unknown)
+    );
+}
+
+#[test]
 fn points_that_were_sent_come_back_as_a_table() {
     let (_dir, server) = server_with_points();
     let output = query(&server, "fetch('room_celsius')", &[]);

@@ -1,13 +1,14 @@
 //! Addition, subtraction, multiplication and division of frames and numbers.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
 
 use apptuit_model::Tags;
 
-use crate::engine::Run;
 use crate::error::Fault;
 use crate::frame::{Frame, Series};
 use crate::operators::Value;
+use crate::run::Run;
 use crate::syntax::Span;
 
 /// Which.
@@ -63,6 +64,20 @@ impl Matching {
 pub(crate) struct Arithmetic {
     pub(crate) operator: Operator,
     pub(crate) matching: Matching,
+}
+
+/// As a method without its operand: `sub`, `div on='host'`.
+impl fmt::Display for Arithmetic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.operator.name())?;
+        let (word, keys) = match &self.matching {
+            Matching::On(keys) => ("on", keys),
+            Matching::Ignore(keys) if keys.is_empty() => return Ok(()),
+            Matching::Ignore(keys) => ("ignore", keys),
+        };
+        let keys = keys.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+        write!(f, " {word}='{keys}'")
+    }
 }
 
 /// `left` and `right` combined; a frame that takes part must not be empty.
@@ -125,7 +140,7 @@ fn each(
         run.still_wanted(span)?;
         let mut changed = series.emptied();
         for (timestamp, value) in series.iter() {
-            changed.push(timestamp, change(value));
+            changed.points.push(timestamp, change(value));
         }
         output.push(changed);
     }
@@ -183,7 +198,7 @@ fn pair(operator: Operator, tags: Tags, left: &Series, right: &Series) -> Series
     for (timestamp, value) in left.iter() {
         while rights.next_if(|(earlier, _)| *earlier < timestamp).is_some() {}
         if let Some((_, other)) = rights.next_if(|(same, _)| *same == timestamp) {
-            output.push(timestamp, operator.apply(value, other));
+            output.points.push(timestamp, operator.apply(value, other));
         }
     }
     output

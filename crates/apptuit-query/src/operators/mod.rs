@@ -2,13 +2,13 @@
 
 pub(crate) mod aggregate;
 pub(crate) mod arithmetic;
-pub(crate) mod collapse;
 pub(crate) mod downsample;
 pub(crate) mod fetch;
 pub(crate) mod filter;
 pub(crate) mod percentile;
 pub(crate) mod rate;
 pub(crate) mod reduce;
+pub(crate) mod stage;
 pub(crate) mod top;
 
 use crate::frame::Frame;

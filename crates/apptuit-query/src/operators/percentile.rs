@@ -1,10 +1,27 @@
 //! Percentiles.
 
+use std::fmt;
+
 /// A percentile in thousandths: 950 is the 95th, 999 the 99.9th.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Percentile(pub(crate) u16);
+pub struct Percentile(pub(crate) u16);
+
+/// As a query names it: `p95`, `p999`.
+impl fmt::Display for Percentile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0 / 10, self.0 % 10) {
+            (whole, 0) => write!(f, "p{whole}"),
+            _ => write!(f, "p{}", self.0),
+        }
+    }
+}
 
 impl Percentile {
+    /// Its thousandths.
+    pub fn thousandths(self) -> u16 {
+        self.0
+    }
+
     /// The value at position `p·(n+1)` of `n` sorted values that count from 1: between two of them
     /// linearly, beyond an end that end. Sorts them; not finite of nothing.
     ///

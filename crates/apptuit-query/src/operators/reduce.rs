@@ -1,49 +1,103 @@
 //! Many values to one: in a bucket of time, over a series, or across series at one instant.
 
+use std::fmt;
+
 use crate::operators::percentile::Percentile;
 
-/// How.
+/// How many values become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reducer {
+#[non_exhaustive]
+pub enum Reducer {
+    /// Their sum by their number.
     Avg,
+    /// Their sum, in the order of time or of the series.
     Sum,
+    /// The least.
     Min,
+    /// The greatest.
     Max,
+    /// How many they are.
     Count,
+    /// The earliest.
     First,
+    /// The latest.
     Last,
     /// The standard deviation of the values as a whole population.
     StdDev,
     /// Its square.
     StdVar,
+    /// A percentile.
     Percentile(Percentile),
 }
 
-/// The values taken so far, as much of them as its [`Reducer`] needs.
-#[derive(Clone, Debug)]
-pub(crate) struct Accumulator {
-    reducer: Reducer,
+/// As a query names it.
+impl fmt::Display for Reducer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Avg => "avg",
+            Self::Sum => "sum",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Count => "count",
+            Self::First => "first",
+            Self::Last => "last",
+            Self::StdDev => "stddev",
+            Self::StdVar => "stdvar",
+            Self::Percentile(percentile) => return write!(f, "{percentile}"),
+        })
+    }
+}
+
+/// What is kept of the values taken so far, for all reducers but percentiles.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Partial {
     count: u64,
     /// The result so far; of an average the sum, of a deviation the mean.
     value: f64,
     /// Squared distances from the mean.
     squares: f64,
-    /// All of them, for percentiles.
-    values: Vec<f64>,
 }
 
-impl Accumulator {
+impl Partial {
     /// Nothing taken yet.
     pub(crate) const fn new(reducer: Reducer) -> Self {
-        Self { reducer, count: 0, value: 0.0, squares: 0.0, values: Vec::new() }
+        let value = match reducer {
+            // Not 0.0, to which a negative zero cannot be added without losing its sign.
+            Reducer::Sum | Reducer::Avg => -0.0,
+            Reducer::Min => f64::INFINITY,
+            Reducer::Max => f64::NEG_INFINITY,
+            _ => 0.0,
+        };
+        Self { count: 0, value, squares: 0.0 }
     }
 
-    /// Takes a value; sums depend on the order, as floating-point sums do.
-    pub(crate) fn take(&mut self, value: f64) {
+    /// Takes values of one bucket, in order.
+    fn take(&mut self, reducer: Reducer, values: &[f64]) {
+        // The one loop of each reducer keeps its state in registers.
+        let mut partial = *self;
+        match reducer {
+            Reducer::Count | Reducer::Percentile(_) => partial.count += values.len() as u64,
+            Reducer::Sum | Reducer::Avg => {
+                partial.count += values.len() as u64;
+                partial.value = values.iter().fold(partial.value, |sum, value| sum + value);
+            }
+            _ => values.iter().for_each(|value| partial.take_one(reducer, *value)),
+        }
+        *self = partial;
+    }
+
+    /// Takes one value; sums depend on the order, as floating-point sums do.
+    #[inline]
+    fn take_one(&mut self, reducer: Reducer, value: f64) {
         self.count += 1;
-        match self.reducer {
-            Reducer::Count => {}
-            Reducer::Percentile(_) => self.values.push(value),
+        match reducer {
+            Reducer::Count | Reducer::Percentile(_) => {}
+            Reducer::Avg | Reducer::Sum => self.value += value,
+            // Of equal values, which two zeros are, the first stays.
+            Reducer::Min => self.value = if value < self.value { value } else { self.value },
+            Reducer::Max => self.value = if value > self.value { value } else { self.value },
+            Reducer::First => self.value = if self.count == 1 { value } else { self.value },
+            Reducer::Last => self.value = value,
             // B. P. Welford, "Note on a Method for Calculating Corrected Sums of Squares and
             // Products", Technometrics 4 (1962): no loss where values are far from zero.
             Reducer::StdDev | Reducer::StdVar => {
@@ -51,30 +105,71 @@ impl Accumulator {
                 self.value += distance / self.count as f64;
                 self.squares += distance * (value - self.value);
             }
-            // Not 0.0 + value, which would lose the sign of a negative zero.
-            _ if self.count == 1 => self.value = value,
-            Reducer::Avg | Reducer::Sum => self.value += value,
-            Reducer::Min => self.value = self.value.min(value),
-            Reducer::Max => self.value = self.value.max(value),
-            Reducer::First => {}
-            Reducer::Last => self.value = value,
         }
     }
 
-    /// The one value, after which nothing is taken any more; not finite where a sum overflowed.
-    /// Without values there is a result only of `Count`.
-    pub(crate) fn finish(&mut self) -> f64 {
+    /// One value each for as many partials.
+    pub(crate) fn take_each(partials: &mut [Self], reducer: Reducer, values: &[f64]) {
+        let pairs = partials.iter_mut().zip(values);
+        // Told apart outside of the loop.
+        match reducer {
+            Reducer::Sum | Reducer::Avg => pairs.for_each(|(p, v)| p.take_one(Reducer::Sum, *v)),
+            Reducer::Max => pairs.for_each(|(p, v)| p.take_one(Reducer::Max, *v)),
+            Reducer::Min => pairs.for_each(|(p, v)| p.take_one(Reducer::Min, *v)),
+            _ => pairs.for_each(|(p, v)| p.take_one(reducer, *v)),
+        }
+    }
+
+    /// The one value; not finite where a sum overflowed. Without values there is a result only of
+    /// `Count`.
+    pub(crate) fn result(&self, reducer: Reducer) -> f64 {
         let count = self.count as f64;
-        let result = match self.reducer {
+        match reducer {
             Reducer::Count => count,
             _ if self.count == 0 => f64::NAN,
             Reducer::Avg => self.value / count,
             Reducer::StdVar => self.squares / count,
             Reducer::StdDev => (self.squares / count).sqrt(),
-            Reducer::Percentile(percentile) => percentile.of(&mut self.values),
             _ => self.value,
+        }
+    }
+}
+
+/// The values taken so far, as much of them as its [`Reducer`] needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Accumulator {
+    reducer: Reducer,
+    partial: Partial,
+    /// All of them, for percentiles.
+    values: Vec<f64>,
+}
+
+impl Accumulator {
+    /// Nothing taken yet.
+    pub(crate) const fn new(reducer: Reducer) -> Self {
+        Self { reducer, partial: Partial::new(reducer), values: Vec::new() }
+    }
+
+    /// Takes values in order.
+    pub(crate) fn take(&mut self, values: &[f64]) {
+        self.partial.take(self.reducer, values);
+        if let Reducer::Percentile(_) = self.reducer {
+            self.values.extend_from_slice(values);
+        }
+    }
+
+    /// Whether nothing was taken since the last result.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.partial.count == 0
+    }
+
+    /// The one value, after which nothing is taken any more.
+    pub(crate) fn finish(&mut self) -> f64 {
+        let result = match self.reducer {
+            Reducer::Percentile(percentile) => percentile.of(&mut self.values),
+            reducer => self.partial.result(reducer),
         };
-        (self.count, self.value, self.squares) = (0, 0.0, 0.0);
+        self.partial = Partial::new(self.reducer);
         // Its memory serves the next bucket.
         self.values.clear();
         result
@@ -90,9 +185,10 @@ mod tests {
     }
 
     fn taken_and_finished(taken: &mut Accumulator, values: &[f64]) -> f64 {
-        for value in values {
-            taken.take(*value);
-        }
+        // In two pieces, as they may come.
+        let (first, second) = values.split_at(values.len() / 2);
+        taken.take(first);
+        taken.take(second);
         taken.finish()
     }
 

@@ -3,9 +3,9 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use crate::engine::Run;
 use crate::error::Fault;
 use crate::frame::{Frame, Series};
+use crate::run::Run;
 use crate::syntax::Span;
 
 /// Points between two questions whether the query is still wanted.
@@ -46,7 +46,7 @@ impl Top {
             together.sort_by(|(a, _), (b, _)| b.partial_cmp(a).unwrap_or(Ordering::Equal));
             for (value, n) in together.drain(..).take(self.0) {
                 if let Some(series) = output.get_mut(n) {
-                    series.push(instant, value);
+                    series.points.push(instant, value);
                 }
             }
         }

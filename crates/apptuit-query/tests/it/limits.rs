@@ -1,12 +1,15 @@
 //! What a query may cost, and what the source is asked for.
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use apptuit_model::{Selector, TimeRange, TimeSeries, Timestamp};
+use apptuit_model::{Selector, Tags, TimeRange, TimeSeries, Timestamp};
 use apptuit_query::{
-    Answer, Engine, Limits, QueryError, QueryErrorKind, SeriesSource, SourceError, parse,
+    Answer, Engine, Limits, QueryError, QueryErrorKind, Request, Selection, SeriesSource,
+    SourceError, Take, parse,
 };
 
 use crate::source::Memory;
@@ -62,8 +65,30 @@ fn what_a_rate_reads_before_the_range_counts() {
 }
 
 #[test]
+fn a_limit_is_named_with_how_to_ask_for_less() {
+    let message = |text, limits| run(text, limits).expect_err("a limit is exceeded").message();
+    let limits = || Limits { max_threads: 1, ..Limits::default() };
+    assert_eq!(
+        message("fetch('m')", Limits { max_series: 2, ..limits() }),
+        "query reads too many series: at least 3, and 2 are allowed, ask for less time, or for \
+         fewer series by a `tag_filter`"
+    );
+    assert_eq!(
+        message("fetch('m')", Limits { max_points: 11, ..limits() }),
+        "query reads too many points: at least 12, and 11 are allowed, ask for less time, or for \
+         fewer series by a `tag_filter`"
+    );
+    assert_eq!(
+        message("fetch('m')", Limits { max_bytes: 100, ..limits() }),
+        "query holds too much: at least 128 bytes, and 100 are allowed, downsample right after \
+         the fetch, or ask for less time or fewer series"
+    );
+}
+
+#[test]
 fn what_is_held_at_once_is_limited() {
-    let limits = || Limits { max_points: 12, ..Limits::default() };
+    // Three frames of twelve points and three series.
+    let limits = || Limits { max_bytes: 3 * 12 * 16 + 3 * 3 * 100, ..Limits::default() };
     let chain = format!("fetch('m'){}", ".add(1)".repeat(50));
     assert_eq!(kind(&chain, limits()), None);
     let names = ["A", "B", "C", "D", "E"];
@@ -73,6 +98,72 @@ fn what_is_held_at_once_is_limited() {
     let aliases = names.map(|name| format!("{name} = M;")).concat();
     let text = format!("M = fetch('m'); {aliases} output({})", names.join(","));
     assert_eq!(kind(&text, limits()), Some(QueryErrorKind::LimitExceeded));
+}
+
+#[test]
+fn what_goes_into_buckets_on_the_way_is_not_held() {
+    let points = |n: i64| (0..n).map(|n| (Timestamp::from_secs(n), 1.0));
+    let memory = Memory::of([TimeSeries::from_points("m", points(100_000))]);
+    let limits = Limits { max_bytes: 10_000, ..Limits::default() };
+    let run = |text: &str| {
+        Engine::new(limits.clone()).run(&parse(text).expect("a query"), TimeRange::ALL, &memory)
+    };
+    for text in [
+        "fetch('m').downsample('1h', 'avg')",
+        "A = fetch('m', rate='true'); B = A.downsample('1h', 'max'); C = B.sum()",
+        "fetch('m').series_last()",
+    ] {
+        let points: u64 = run(text).expect(text).points_read;
+        assert_eq!(points, 100_000, "{text}");
+    }
+    let error = run("fetch('m')").expect_err("1.6 MB are held");
+    assert_eq!(error.kind(), QueryErrorKind::LimitExceeded);
+}
+
+/// Says how many series or points there are, and cannot give them.
+struct Forbidding {
+    series: usize,
+    points: Option<usize>,
+}
+
+impl SeriesSource for Forbidding {
+    fn select(&self, _: &Selector, _: TimeRange) -> Result<Option<Vec<TimeSeries>>, SourceError> {
+        unreachable!("it is only opened")
+    }
+
+    fn open(&self, _: &Request<'_>) -> Result<Option<Box<dyn Selection + '_>>, SourceError> {
+        Ok(Some(Box::new(Self { ..*self })))
+    }
+}
+
+impl Selection for Forbidding {
+    fn series(&self) -> usize {
+        self.series
+    }
+
+    fn tags(&self, _: usize) -> &Tags {
+        panic!("tags are asked for")
+    }
+
+    fn points(&self) -> Option<usize> {
+        self.points
+    }
+
+    fn read(&self, _: usize, _: &mut Take<'_>) -> Result<(), SourceError> {
+        panic!("points are asked for")
+    }
+}
+
+#[test]
+fn what_is_known_to_be_too_much_is_not_begun() {
+    for source in [
+        Forbidding { series: 10_001, points: None },
+        Forbidding { series: 1, points: Some(10_000_001) },
+    ] {
+        let query = parse("fetch('m').sum()").expect("a query");
+        let error = Engine::default().run(&query, TimeRange::ALL, &source).expect_err("too much");
+        assert_eq!(error.kind(), QueryErrorKind::LimitExceeded);
+    }
 }
 
 #[test]
@@ -110,11 +201,75 @@ fn questions(text: &str, memory: &Memory) -> usize {
 #[test]
 fn every_operator_asks_whether_the_query_is_still_wanted() {
     let memory = memory();
-    let fetch = questions("fetch('m', rate='true', align='1s')", &memory);
-    assert_eq!(fetch, 1 + 3 + 1, "before the fetch, for each series, before the output");
+    let top = "top2().";
     for method in ["downsample('2s', 'p95')", "stddev(by='host')", "series_max()"] {
-        assert_eq!(questions(&format!("fetch('m').{method}"), &memory), fetch + 1 + 3, "{method}");
+        let without = questions("fetch('m').top2()", &memory);
+        let with = questions(&format!("fetch('m').{top}{method}"), &memory);
+        // Once before the operator, and for each of the two series that are left.
+        assert_eq!(with, without + 1 + 2, "{method}");
     }
+}
+
+#[test]
+fn a_long_series_asks_while_it_is_read() {
+    let points = (0..100_000).map(|n| (Timestamp::from_secs(n), 1.0));
+    let memory = Memory::of([TimeSeries::from_points("m", points)]);
+    let asked = questions("fetch('m').downsample('1h', 'max').sum()", &memory);
+    assert!((90..=110).contains(&asked), "{asked} questions");
+}
+
+#[test]
+fn all_threads_end_when_one_of_them_fails_or_panics() {
+    struct Breaking {
+        series: Vec<Tags>,
+        panics: bool,
+    }
+
+    impl SeriesSource for Breaking {
+        fn select(
+            &self,
+            _: &Selector,
+            _: TimeRange,
+        ) -> Result<Option<Vec<TimeSeries>>, SourceError> {
+            unreachable!("it is only opened")
+        }
+
+        fn open(&self, _: &Request<'_>) -> Result<Option<Box<dyn Selection + '_>>, SourceError> {
+            Ok(Some(Box::new(Self { series: self.series.clone(), panics: self.panics })))
+        }
+    }
+
+    impl Selection for Breaking {
+        fn series(&self) -> usize {
+            self.series.len()
+        }
+
+        fn tags(&self, n: usize) -> &Tags {
+            &self.series[n]
+        }
+
+        fn read(&self, n: usize, take: &mut Take<'_>) -> Result<(), SourceError> {
+            assert!(n != 3 || !self.panics, "a source breaks");
+            if n == 3 {
+                return Err(SourceError::Failed { reason: "a disk".to_owned() });
+            }
+            let _: ControlFlow<()> = take(&[Timestamp::from_secs(1)], &[1.0]);
+            Ok(())
+        }
+    }
+
+    // Enough that the others would wait for the block that never comes.
+    let series: Vec<Tags> =
+        (0..50_000).map(|n| Tags::from([("host", format!("{n:05}"))])).collect();
+    let run = |panics| {
+        let limits = Limits { max_series: 100_000, max_threads: 4, ..Limits::default() };
+        let query = parse("fetch('m').sum()").expect("a query");
+        let source = Breaking { series: series.clone(), panics };
+        Engine::new(limits).run(&query, TimeRange::ALL, &source)
+    };
+    assert_eq!(run(false).expect_err("it fails").kind(), QueryErrorKind::Source);
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(true)));
+    assert!(outcome.is_err(), "a panic goes through to the caller");
 }
 
 #[test]
@@ -143,7 +298,7 @@ fn failures_of_the_source_keep_their_kind() {
         (
             SourceError::LimitExceeded { what: "too much".to_owned() },
             "ERROR_LIMIT_EXCEEDED",
-            "too much",
+            "too much, ask for less time, or for fewer series by a `tag_filter`",
         ),
         (SourceError::Cancelled, "ERROR_QUERY_TIMEOUT", "the read was cancelled"),
         (

@@ -5,6 +5,8 @@ mod corpus;
 mod fuzz;
 mod laws;
 mod limits;
+mod naive;
+mod naive_laws;
 mod promql;
 mod ranges;
 mod reader;

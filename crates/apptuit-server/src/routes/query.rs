@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use apptuit_model::wire::{AnswerOutput, AnswerSeries, QueryAnswer, QueryEcho, QueryStats, Timing};
 use apptuit_model::{TimeRange, Timestamp};
-use apptuit_query::{Answer, Engine, Limits, Output, OutputSeries, QueryErrorKind, parse};
+use apptuit_query::{
+    Answer, Engine, Limits, Output, OutputSeries, QueryError, QueryErrorKind, parse,
+};
 use apptuit_store::{Cancelled, ReadLimits};
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -45,7 +47,7 @@ pub(crate) async fn query(
     let range = asked.range.as_ref().copied().unwrap_or_else(|_| epoch());
     let echo = QueryEcho { text: asked.text, range };
     let answered = match asked.range {
-        Ok(_) => evaluate(app, tenant, echo.clone()).await,
+        Ok(_) => evaluate(app, tenant, echo.clone(), asked.explain).await,
         Err(error) => Err(error),
     };
     answered.map(json).map_err(|error| error.about(echo))
@@ -54,6 +56,8 @@ pub(crate) async fn query(
 /// What was asked, as far as it could be understood.
 struct Asked {
     text: String,
+    /// The plan is asked for, not the answer.
+    explain: bool,
     range: Result<TimeRange, ApiError>,
 }
 
@@ -82,7 +86,7 @@ fn check_form(headers: &HeaderMap) -> Result<(), ApiError> {
 fn understand(parameters: &Parameters<'_>, now: Timestamp) -> Result<Asked, ApiError> {
     let text = parameters.get("q")?;
     let text = text.ok_or_else(|| invalid("parameter `q` is missing: expected a query"))?;
-    Ok(Asked { text, range: range(parameters, now) })
+    Ok(Asked { text, explain: parameters.switch("explain")?, range: range(parameters, now) })
 }
 
 fn range(parameters: &Parameters<'_>, now: Timestamp) -> Result<TimeRange, ApiError> {
@@ -116,13 +120,14 @@ async fn evaluate(
     app: Arc<App>,
     tenant: Arc<Tenant>,
     echo: QueryEcho,
+    explain: bool,
 ) -> Result<Vec<u8>, ApiError> {
     let turn = app.admission.query().await?;
     let limit = app.config.query_timeout;
     let gone = Gone::default();
     let cancelled = cancelled(&app, &gone);
     let work = spawn_blocking(move || {
-        let body = answer(&app, &tenant, echo, cancelled).map(|answer| answer.encode());
+        let body = answer(&app, &tenant, echo, explain, cancelled).map(|answer| answer.encode());
         drop(turn);
         body
     });
@@ -153,27 +158,47 @@ fn answer(
     app: &App,
     tenant: &Tenant,
     echo: QueryEcho,
+    explain: bool,
     cancelled: Cancelled,
 ) -> Result<QueryAnswer, ApiError> {
     let (config, clock) = (&app.config, &*app.clock);
     let (max_series, max_points) = (config.max_query_series, config.max_query_points);
     let reading = ReadLimits { max_series, max_points, cancelled: Some(Arc::clone(&cancelled)) };
-    let limits = Limits { max_series, max_points, cancelled: Some(cancelled), ..Limits::default() };
+    let engine = Engine::new(Limits {
+        max_series,
+        max_points,
+        max_bytes: config.max_query_bytes,
+        cancelled: Some(cancelled),
+        ..Limits::default()
+    });
 
     let start = clock.now();
     let query = parse(&echo.text)?;
     let parsed = clock.now();
+    let plan = engine.plan(&query)?;
+    let planned = clock.now();
     let source = StoreSource::new(tenant.store(), reading, clock);
-    let found = Engine::new(limits).run(&query, echo.range, &source);
-    let end = clock.now();
-    let hints = query.advice(found.as_ref(), &StoreNames(tenant.store()));
-    let found = found.map_err(|error| match error.kind() {
+    let names = StoreNames(tenant.store());
+    let failed = |error: QueryError| match error.kind() {
         QueryErrorKind::Cancelled if app.is_ending() => {
             ApiError::new(Kind::Overloaded, "the server is being stopped")
         }
         QueryErrorKind::Cancelled => too_slow(config.query_timeout),
-        _ => ApiError::from(error).hinted(hints.clone()),
-    })?;
+        _ => {
+            let hints = query.advice(Err(&error), &names);
+            ApiError::from(error).hinted(hints)
+        }
+    };
+    let (found, hints) = if explain {
+        let told = engine.explain(&plan, echo.range, &source).map_err(failed)?.to_string();
+        let nothing = Answer { outputs: Vec::new(), points_read: 0, series_read: 0 };
+        (nothing, told.lines().map(str::to_owned).collect())
+    } else {
+        let found = engine.run_plan(&plan, echo.range, &source).map_err(failed)?;
+        let hints = query.advice(Ok(&found), &names);
+        (found, hints)
+    };
+    let end = clock.now();
 
     let timing = |tag: &str, count: u64, elapsed: Duration| Timing {
         tag: tag.to_owned(),
@@ -192,7 +217,8 @@ fn answer(
         timings: vec![
             timing("QUERY_EXECUTION_TOTAL_TIME", 1, total),
             timing("AST_BUILD_TOTAL_TIME", 1, parsed.saturating_sub(start)),
-            timing("PLAN_EXECUTION_TOTAL_TIME", 1, end.saturating_sub(parsed)),
+            timing("PLAN_BUILDING_TOTAL_TIME", 1, planned.saturating_sub(parsed)),
+            timing("PLAN_EXECUTION_TOTAL_TIME", 1, end.saturating_sub(planned)),
             timing("DATASOURCE_FETCH_TOTAL_TIME", source.reads(), source.elapsed()),
         ],
         outputs: outputs(found),

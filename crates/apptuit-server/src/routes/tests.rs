@@ -14,10 +14,14 @@ use axum::http::{Request, Response};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::app::{App, router};
 use crate::config::{OnTrouble, ServerConfig};
+use crate::connections::serve;
 use crate::tenants::Tenants;
 
 const POINT: &str = r#"{"metric":"m","timestamp":60,"value":1,"tags":{"host":"a"}}"#;
@@ -236,6 +240,31 @@ fn who_finds_no_turn_comes_back_later_and_who_leaves_ends_the_query() {
 
         first.abort();
         until(|| store.cancelled.load(Ordering::SeqCst)).await;
+    });
+}
+
+#[test]
+fn a_query_ends_when_the_connection_it_came_by_is_closed() {
+    run(async {
+        let store = Arc::new(Endless::default());
+        let (app, router) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (tell, stop) = watch::channel(false);
+        let served = tokio::spawn(async move {
+            serve(listener, router, None, &app.config, stop).await;
+        });
+
+        let mut caller = TcpStream::connect(address).await.expect("a connection");
+        let request = "GET /api/query?start=0&q=fetch('m') HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        caller.write_all(request.as_bytes()).await.expect("it is sent");
+        until(|| store.reading.load(Ordering::SeqCst)).await;
+        assert!(!store.cancelled.load(Ordering::SeqCst));
+        drop(caller);
+        until(|| store.cancelled.load(Ordering::SeqCst)).await;
+
+        tell.send(true).expect("it listens");
+        served.await.expect("it ends");
     });
 }
 

@@ -44,7 +44,45 @@ fn the_answer_has_the_shape_of_the_contract() {
     let timings = answer["timing_diagnostics"].as_array().expect("timings").clone();
     let fetches = timings.iter().find(|one| one["tag"] == "DATASOURCE_FETCH_TOTAL_TIME");
     assert_eq!(fetches.map(|one| &one["instanceCount"]), Some(&json!(1)));
-    assert!(timings.iter().any(|one| one["tag"] == "QUERY_EXECUTION_TOTAL_TIME"));
+    let millis = |tag: &str| {
+        let timing = timings.iter().find(|one| one["tag"] == tag);
+        timing.and_then(|one| one["totalElapsedTimeMillis"].as_u64()).expect(tag)
+    };
+    let parts = ["AST_BUILD_TOTAL_TIME", "PLAN_BUILDING_TOTAL_TIME", "PLAN_EXECUTION_TOTAL_TIME"];
+    // Each is rounded down.
+    let (whole, parts) = (millis("QUERY_EXECUTION_TOTAL_TIME"), parts.map(millis));
+    assert!(parts.iter().sum::<u64>() <= whole && whole <= parts.iter().sum::<u64>() + 3);
+    assert!(millis("DATASOURCE_FETCH_TOTAL_TIME") <= parts[2]);
+    assert_eq!(stats["queryTimeMillis"], whole);
+}
+
+#[test]
+fn a_query_is_explained_instead_of_answered() {
+    let server = with_points();
+    let text = "A = fetch('node.cpu', rate='true').tag_filter('host==a').downsample('30m', 'max')";
+    let path = format!("/api/query?start=1406831400&end=1406833200&q={}", percent(text));
+    let answer = server.get(&format!("{path}&explain=true"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let answer = answer.json();
+    assert_eq!((&answer["outputs"], &answer["query"]["querytext"]), (&json!([]), &json!(text)));
+    assert_eq!(
+        answer["hints"],
+        json!([
+            "1: fetch `node.cpu` where host==a from 1406827800 to 1406833200: \
+             0 series, 0 points",
+            "   in the engine: rate='true', downsample('30m', 'max')",
+            "output `A`: 1",
+            "reads 0 of 10000 series, 0 of 10000000 points",
+        ]),
+        "host a says nothing at the end, from where the estimate is told"
+    );
+    assert_eq!(server.get(&format!("{path}&explain=false")).json()["hints"], json!([]));
+
+    let (status, kind, _) = server.get("/api/query?start=0&explain&q=fetch('gpu')").failure();
+    assert_eq!((status, kind.as_str()), (400, "ERROR_FETCHING_FROM_DATASOURCE"));
+    let (status, kind, _) =
+        server.get("/api/query?start=0&explain=so&q=fetch('node.cpu')").failure();
+    assert_eq!((status, kind.as_str()), (400, "ERROR_INVALID_REQUEST"));
 }
 
 #[test]

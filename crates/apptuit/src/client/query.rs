@@ -15,6 +15,9 @@ use crate::{Error, ErrorKind, Result};
 /// Bytes of an encoded query that still travel in the URL; longer ones are posted.
 const MAX_URL_QUERY_BYTES: usize = 6 * 1024;
 
+/// Asks for the plan instead of the answer.
+const EXPLAIN: &str = "&explain=true";
+
 /// Bytes of an answer that are unpacked.
 const MAX_ANSWER_BYTES: usize = 1 << 30;
 
@@ -29,7 +32,30 @@ impl Client {
     /// [`ErrorKind::Query`] if the query is wrong; [`Error::query_position`] says where. The other
     /// kinds say that there is no answer.
     pub fn query(&self, query: &str, range: TimeRange) -> Result<QueryResult> {
+        let request = self.query_request(query, range);
+        self.ask(request).map(|answer| result_of(answer, range))
+    }
+
+    /// What the server would do for a query, in a line each: what is read, what the store does
+    /// itself, and about how much that is. Empty if the server cannot tell.
+    ///
+    /// # Errors
+    ///
+    /// As for [`query`](Self::query).
+    pub fn explain(&self, query: &str, range: TimeRange) -> Result<String> {
         let mut request = self.query_request(query, range);
+        match request.method {
+            Method::Post => request.body.extend_from_slice(EXPLAIN.as_bytes()),
+            Method::Get => request.url.push_str(EXPLAIN),
+        }
+        let mut lines = self.ask(request)?.hints;
+        for line in &mut lines {
+            line.push('\n');
+        }
+        Ok(lines.concat())
+    }
+
+    fn ask(&self, mut request: Request) -> Result<QueryAnswer> {
         let (policy, timeout) = (self.0.retry, self.0.query_timeout);
         with_retries(policy, timeout, &*self.0.clock, &Interrupt::new(), |left| {
             request.timeout = left;
@@ -37,7 +63,7 @@ impl Client {
                 let message = format!("cannot query `{}`: {error}", self.0.endpoint);
                 Error::new(error.kind(), message).with_source(error)
             })?;
-            understand(&response, range, &self.0.token)
+            understand(&response, &self.0.token)
         })
     }
 
@@ -58,7 +84,7 @@ impl Client {
     }
 }
 
-fn understand(response: &Response, range: TimeRange, token: &str) -> Result<QueryResult> {
+fn understand(response: &Response, token: &str) -> Result<QueryAnswer> {
     let body = unpacked(response, MAX_ANSWER_BYTES);
     let failure = body.as_ref().ok().and_then(|body| QueryFailure::decode(body));
     match (response.status(), failure) {
@@ -66,14 +92,11 @@ fn understand(response: &Response, range: TimeRange, token: &str) -> Result<Quer
         (200..=299 | 400, Some(failure)) => {
             Err(query_error(&failure).with_status(response.status()))
         }
-        (200..=299, None) => {
-            let answer = QueryAnswer::decode(&body?).map_err(|error| {
-                Error::new(ErrorKind::Answer, error.to_string())
-                    .with_source(error)
-                    .with_status(response.status())
-            })?;
-            Ok(result_of(answer, range))
-        }
+        (200..=299, None) => QueryAnswer::decode(&body?).map_err(|error| {
+            Error::new(ErrorKind::Answer, error.to_string())
+                .with_source(error)
+                .with_status(response.status())
+        }),
         _ => {
             let reason = body.ok().and_then(|body| said::reason_in(&body, token));
             Err(status_error(response).with_reason(reason))
