@@ -6,6 +6,7 @@ mod collecting;
 mod contention;
 #[cfg(all(feature = "metrics-facade", feature = "testing"))]
 mod facade;
+mod foreign;
 #[cfg(feature = "open-metrics")]
 mod open_metrics;
 #[cfg(feature = "open-metrics")]
