@@ -2,11 +2,14 @@
 
 #![expect(clippy::float_cmp, reason = "where no rounding is due, none is forgiven")]
 
+mod cardinality;
 mod collecting;
 mod contention;
 #[cfg(all(feature = "metrics-facade", feature = "testing"))]
 mod facade;
 mod foreign;
+mod idle;
+mod macros;
 #[cfg(feature = "open-metrics")]
 mod open_metrics;
 #[cfg(feature = "open-metrics")]
