@@ -18,6 +18,7 @@ mod quantiles;
 mod rates;
 mod registry;
 mod reservoirs;
+mod sampling;
 #[cfg(feature = "testing")]
 mod testing;
 mod totals;
@@ -66,6 +67,13 @@ impl Clock for Unsteady {
     fn timestamp(&self) -> Timestamp {
         Timestamp::from_secs(0)
     }
+}
+
+/// How many times longer than usual the randomised and the threaded tests run: the minutes in the
+/// variable `APPTUIT_SOAK`, or once.
+fn effort() -> u64 {
+    let minutes = std::env::var("APPTUIT_SOAK").ok().and_then(|minutes| minutes.parse().ok());
+    minutes.unwrap_or(1).max(1)
 }
 
 #[track_caller]
