@@ -118,7 +118,9 @@ pub mod site {
     }
 
     /// A handle kept at a place, or one made for this use.
-    #[derive(Clone, Debug)]
+    ///
+    /// Not `Clone`, so that a clone of it is one of the handle.
+    #[derive(Debug)]
     pub enum Lent<H: 'static> {
         Kept(&'static H),
         Made(H),

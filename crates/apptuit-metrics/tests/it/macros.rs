@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use apptuit_metrics::{Registry, counter, gauge, global, histogram, meter, timer};
+use apptuit_metrics::{Counter, Registry, counter, gauge, global, histogram, meter, timer};
 
 #[test]
 fn every_kind_has_a_macro_for_the_global_registry() {
@@ -73,7 +73,7 @@ fn of_two_tags_with_one_key_the_later_counts() {
 #[test]
 fn a_handle_of_a_macro_can_be_kept() {
     let registry = Registry::new();
-    let kept = counter!(in &registry, "m").clone();
+    let kept: Counter = counter!(in &registry, "m").clone();
     let name = String::from("m");
     let made = counter!(in &registry, name);
     kept.inc();

@@ -19,6 +19,7 @@ mod rates;
 mod registry;
 mod reservoirs;
 mod sampling;
+mod simple;
 #[cfg(feature = "testing")]
 mod testing;
 mod totals;
