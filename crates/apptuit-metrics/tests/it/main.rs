@@ -22,6 +22,7 @@ mod sampling;
 mod simple;
 #[cfg(feature = "testing")]
 mod testing;
+mod threads;
 mod totals;
 
 use std::fmt::Debug;

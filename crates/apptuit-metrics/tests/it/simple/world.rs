@@ -214,8 +214,14 @@ impl World {
 fn record(handle: &Handle, simple: &mut Instrument, value: f64, now: i64) {
     match handle {
         Handle::Counter(counter) => {
-            counter.inc_by(value as i64);
-            simple.count = simple.count.wrapping_add(value as i64);
+            let n = value as i64;
+            simple.count = simple.count.wrapping_add(n);
+            match n {
+                1 => counter.inc(),
+                -1 => counter.dec(),
+                _ if n % 2 == 0 => counter.dec_by(n.wrapping_neg()),
+                _ => counter.inc_by(n),
+            }
         }
         Handle::Meter(meter) => {
             let n = (value.abs() as i64).min(1000);
