@@ -63,7 +63,7 @@ impl Lanes {
 
     /// The cells of all lanes, to add them up.
     pub(crate) fn sums(&self) -> Sums {
-        Sums(open(self.all.read()).iter().map(|lane| lane.cells.chunks()).collect())
+        Sums::new(|| open(self.all.read()).iter().map(|lane| lane.cells.chunks()).collect())
     }
 
     /// The sum of one cell over all lanes.

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use apptuit_metrics::collect::collect;
-use apptuit_metrics::{Metric, Reading, Registry, Reservoir, Sampling, Snapshot};
+use apptuit_metrics::{Meter, Metric, Reading, Registry, Reservoir, Sampling, Snapshot};
 use apptuit_model::{DataPoint, Timestamp};
 
 /// A sample that panics when it is told so, with its lock held.
@@ -175,4 +175,37 @@ fn a_reservoir_may_record_into_other_instruments() {
     assert_eq!(registry.counter("offered").count(), 0);
     // Else the registry would own itself for ever.
     registry.clear();
+}
+
+/// Histograms are read before meters, and this one's sample has another thread use a meter: what was
+/// counted before the meter is read is in it, and counts once in its rates.
+#[test]
+fn what_a_new_thread_counts_during_a_dump_is_counted_once() {
+    #[derive(Debug)]
+    struct Meanwhile(Meter);
+    impl Reservoir for Meanwhile {
+        fn offer(&self, _: &[f64], _: Duration) {}
+        fn snapshot(&self, _: Duration) -> Snapshot {
+            let meter = self.0.clone();
+            let work = move || {
+                meter.mark_n(10);
+                meter.rates()
+            };
+            thread::spawn(work).join().expect("counting does not panic");
+            Snapshot::default()
+        }
+        fn clear(&self) {}
+    }
+    let (registry, clock) = crate::registry();
+    let meter = registry.meter("m");
+    let watched = meter.clone();
+    registry.histogram_with("h", &Sampling::of(move || Meanwhile(watched.clone())));
+    let count = |dump: &[Metric]| match dump[1].reading {
+        Reading::Meter(count, rates) => (count, rates.one_minute),
+        _ => panic!("expected a meter, not {dump:?}"),
+    };
+    assert_eq!(count(&registry.dump()), (10, 0.0));
+    clock.advance(Duration::from_secs(10));
+    // Ten before, and ten more during this dump; the first tick is over all twenty.
+    assert_eq!(count(&registry.dump()), (20, 2.0));
 }
