@@ -44,6 +44,7 @@ pub struct Metric {
     /// What it said.
     pub reading: Reading,
     /// How many values it has refused since the start: not a number, infinite, or spans below zero.
+    /// Each panic of a [`Reservoir`](crate::Reservoir) counts as one, too.
     pub refused: u64,
 }
 
