@@ -94,6 +94,10 @@ impl Values {
     #[inline(never)]
     fn with_recorder(&self, value: f64, now: Ticks, stride: impl Fn(&Recorder) -> u64) {
         let attend = |recorder: &Recorder| {
+            // A reservoir records into the instrument that offers to it.
+            if recorder.is_folding() {
+                return self.refuse();
+            }
             recorder.attend(value, now, self.time.tolerance(), stride(recorder), |recorder| {
                 recorder.fold(&self.interval, |interval, batch| {
                     self.offer(interval, batch.values(), batch.at);

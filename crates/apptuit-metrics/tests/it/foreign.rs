@@ -209,3 +209,38 @@ fn what_a_new_thread_counts_during_a_dump_is_counted_once() {
     // Ten before, and ten more during this dump; the first tick is over all twenty.
     assert_eq!(count(&registry.dump()), (20, 2.0));
 }
+
+/// Records each value once more into the histogram that offers it.
+#[derive(Debug, Default)]
+struct Echo(std::sync::Arc<std::sync::OnceLock<apptuit_metrics::Histogram>>);
+
+impl apptuit_metrics::Reservoir for Echo {
+    fn offer(&self, values: &[f64], _: std::time::Duration) {
+        if let Some(histogram) = self.0.get() {
+            for value in values {
+                histogram.record(*value);
+            }
+        }
+    }
+
+    fn snapshot(&self, _: std::time::Duration) -> apptuit_metrics::Snapshot {
+        apptuit_metrics::Snapshot::default()
+    }
+
+    fn clear(&self) {}
+}
+
+#[test]
+fn a_reservoir_that_records_into_its_own_histogram_ends_and_loses_nothing_unseen() {
+    let histogram = std::sync::Arc::default();
+    let echo = std::sync::Arc::clone(&histogram);
+    let sampling = apptuit_metrics::Sampling::of(move || Echo(std::sync::Arc::clone(&echo)));
+    let values = apptuit_metrics::Registry::new().histogram_with("echo", &sampling);
+    histogram.set(values.clone()).expect("set once");
+    for value in 0..1000 {
+        values.record(value);
+    }
+    // Each of the thousand, and as many echoes as were neither refused nor still to come.
+    let (count, refused) = (values.count(), values.refused());
+    assert!(count >= 1000 && refused > 0, "{count} {refused}");
+}
