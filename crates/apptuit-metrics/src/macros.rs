@@ -103,7 +103,7 @@ pub mod site {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use crate::Registry;
-    use crate::registry::Handle;
+    use crate::registry::{Handle, is_overflow};
 
     /// A place in a program that names an instrument.
     pub struct Site<H> {
@@ -118,7 +118,9 @@ pub mod site {
     }
 
     /// A handle kept at a place, or one made for this use.
-    #[derive(Clone, Debug)]
+    ///
+    /// Not `Clone`, so that a clone of it is one of the handle.
+    #[derive(Debug)]
     pub enum Lent<H: 'static> {
         Kept(&'static H),
         Made(H),
@@ -171,14 +173,25 @@ pub mod site {
         #[inline(never)]
         fn make(&'static self, registry: &Registry, make: impl Fn(&Registry) -> H) -> Lent<H> {
             let version = registry.version();
-            let kept =
-                self.kept.get_or_init(|| Kept { registry: registry.id(), handle: make(registry) });
-            // Of another registry, or removed: a handle that is of no use here.
-            if kept.registry != registry.id() || kept.handle.hold().is_removed() {
-                return Lent::Made(make(registry));
+            if self.kept.get().is_none() {
+                let handle = make(registry);
+                // Not kept: each such call is counted, and there may be room for its own name later.
+                if is_overflow(&handle.hold().name) {
+                    return Lent::Made(handle);
+                }
+                // If another thread came first, its handle is as good.
+                let _ = self.kept.set(Kept { registry: registry.id(), handle });
             }
-            self.version.store(version, Ordering::Relaxed);
-            Lent::Kept(&kept.handle)
+            match self.kept.get() {
+                Some(kept)
+                    if kept.registry == registry.id() && !kept.handle.hold().is_removed() =>
+                {
+                    self.version.store(version, Ordering::Relaxed);
+                    Lent::Kept(&kept.handle)
+                }
+                // Of another registry, or removed: a handle that is of no use here.
+                _ => Lent::Made(make(registry)),
+            }
         }
     }
 }

@@ -44,6 +44,7 @@ pub struct Metric {
     /// What it said.
     pub reading: Reading,
     /// How many values it has refused since the start: not a number, infinite, or spans below zero.
+    /// Each panic of a [`Reservoir`](crate::Reservoir) counts as one, too.
     pub refused: u64,
 }
 
@@ -114,6 +115,7 @@ pub struct Distribution {
     pub interval: bool,
     /// How long ago the last value was recorded, of all since the start; `None` before the first.
     ///
-    /// This tells a quiet instrument, whose quantiles are old, from a busy one.
+    /// This tells a quiet instrument, whose quantiles are old, from a busy one. It may be too long by
+    /// the time since the instrument was asked before, see [`Histogram`](crate::Histogram).
     pub idle: Option<Duration>,
 }

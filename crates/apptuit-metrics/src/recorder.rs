@@ -31,7 +31,8 @@ pub(crate) const RING: usize = if cfg!(loom) { 2 } else { 128 };
 pub(crate) struct Recorder {
     /// Values ever pushed. Written by the owner.
     head: AtomicU64,
-    /// Where the owner looks up from its work: the ring is full, or the clock is to be read.
+    /// Where the owner looks up from its work: the ring is full, or the clock is to be read. A reader
+    /// moves it back, so that the owner dates its next value; nobody moves it beyond the ring.
     stop: AtomicU64,
     /// When the values in the ring were recorded.
     at: AtomicU64,
@@ -107,7 +108,7 @@ impl Recorder {
     #[inline]
     pub(crate) fn push(&self, value: f64) -> bool {
         let head = self.head.load(Ordering::Relaxed);
-        if head == self.stop.load(Ordering::Relaxed) {
+        if head >= self.stop.load(Ordering::Relaxed) {
             return false;
         }
         self.put(head, value);
@@ -139,8 +140,7 @@ impl Recorder {
         stride: u64,
         fold: impl FnOnce(&Self),
     ) {
-        let head = self.head.load(Ordering::Relaxed);
-        let pending = head - self.tail.load(Ordering::Acquire);
+        let pending = self.head.load(Ordering::Relaxed) - self.tail.load(Ordering::Acquire);
         let other = now.wrapping_sub(self.at.load(Ordering::Relaxed)) > tolerance;
         if pending == RING as u64 || (other && pending > 0) {
             fold(self);
@@ -150,9 +150,15 @@ impl Recorder {
         }
         self.looked.store(now, Ordering::Relaxed);
         self.stride.store(stride, Ordering::Relaxed);
+        let head = self.head.load(Ordering::Relaxed);
         let room = self.tail.load(Ordering::Acquire) + RING as u64;
         self.stop.store(room.min(head + stride), Ordering::Relaxed);
         self.put(head, value);
+    }
+
+    /// Whether this is called from within a fold, by what it shows the values to. Owner only.
+    pub(crate) fn is_folding(&self) -> bool {
+        self.turn.load(Ordering::Relaxed) & 1 == 1
     }
 
     /// When the owner last read the clock, and its stride since. Owner only.
@@ -202,6 +208,7 @@ impl Recorder {
             fence(Ordering::Acquire);
             if self.turn.load(Ordering::Relaxed) == turn && self.take(tail, head) {
                 let last = (head > 0).then(|| self.looked.load(Ordering::Relaxed));
+                self.stop.store(0, Ordering::Relaxed);
                 return Taken { folded, batch, last };
             }
         }

@@ -1,11 +1,10 @@
 //! What a histogram and a timer do with values: exact totals of all, and a reservoir for quantiles.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::clock::{Ticks, Time};
-use crate::instruments::lock;
+use crate::instruments::{isolate, lock};
 use crate::lane::{self, PerLane};
 use crate::recorder::{RING, Recorder};
 use crate::reservoir::{Reservoir, Sampling};
@@ -95,6 +94,10 @@ impl Values {
     #[inline(never)]
     fn with_recorder(&self, value: f64, now: Ticks, stride: impl Fn(&Recorder) -> u64) {
         let attend = |recorder: &Recorder| {
+            // A reservoir records into the instrument that offers to it.
+            if recorder.is_folding() {
+                return self.refuse();
+            }
             recorder.attend(value, now, self.time.tolerance(), stride(recorder), |recorder| {
                 recorder.fold(&self.interval, |interval, batch| {
                     self.offer(interval, batch.values(), batch.at);
@@ -111,14 +114,21 @@ impl Values {
         });
     }
 
-    /// Offers values to the reservoir of an interval, which may be foreign code.
+    /// Offers values to the reservoir of an interval.
     fn offer(&self, interval: u64, values: &[f64], at: Ticks) {
-        let reservoir = self.reservoir(interval);
-        let offer = || reservoir.offer(values, self.time.since_origin(at));
-        // A reservoir that panics loses its sample, and neither a total nor the thread that records.
-        if catch_unwind(AssertUnwindSafe(offer)).is_err() {
+        let at = self.time.since_origin(at);
+        self.ask(interval, |reservoir| reservoir.offer(values, at));
+    }
+
+    /// Asks the reservoir of an interval, which may be foreign code, for something.
+    ///
+    /// One that panics loses its sample, and neither a total nor the thread that asks.
+    fn ask<R>(&self, interval: u64, ask: impl FnOnce(&dyn Reservoir) -> R) -> Option<R> {
+        let answer = isolate(|| ask(self.reservoir(interval))).ok();
+        if answer.is_none() {
             self.refuse();
         }
+        answer
     }
 
     /// Keeps values that were taken from a recorder.
@@ -159,7 +169,8 @@ impl Values {
         let mut taken = lock(&self.taken);
         let interval = self.interval.load(Ordering::Relaxed);
         self.drain(&mut taken, interval);
-        self.reservoir(interval).snapshot(self.time.since_origin(self.time.ticks()))
+        let now = self.time.since_origin(self.time.ticks());
+        self.ask(interval, |reservoir| reservoir.snapshot(now)).unwrap_or_default()
     }
 
     /// The current interval in numbers.
@@ -189,7 +200,7 @@ impl Values {
         let (totals, last) = self.drain(&mut taken, interval);
         let numbers = self.numbers(interval, &totals, last);
         *taken = Totals::default();
-        self.reservoir(interval).clear();
+        self.ask(interval, Reservoir::clear);
         numbers
     }
 
@@ -200,8 +211,13 @@ impl Values {
 
     fn numbers(&self, interval: u64, totals: &Totals, last: Option<Ticks>) -> Distribution {
         let now = self.time.ticks();
-        let mut quantiles = [0.5, 0.75, 0.95, 0.98, 0.99, 0.999];
-        self.reservoir(interval).quantiles(self.time.since_origin(now), &mut quantiles);
+        let quantiles = self.ask(interval, |reservoir| {
+            let mut quantiles = [0.5, 0.75, 0.95, 0.98, 0.99, 0.999];
+            reservoir.quantiles(self.time.since_origin(now), &mut quantiles);
+            quantiles
+        });
+        // Those that could not be read are not numbers, and so are not sent.
+        let quantiles = quantiles.unwrap_or([f64::NAN; 6]);
         // The reservoir may have seen values after the totals were read.
         let [p50, p75, p95, p98, p99, p999] =
             quantiles.map(|quantile| quantile.clamp(totals.min, totals.max));

@@ -1,11 +1,9 @@
 //! How much right now.
 
-use std::any::Any;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Hold;
+use super::{Hold, isolate};
 use crate::Reading;
 
 /// A value of this moment, set or read from a function.
@@ -90,10 +88,12 @@ impl Source {
 
     /// The value, or why the function could not be asked.
     pub(crate) fn read(&self) -> Reading {
-        // Nothing of ours is changed while the function runs, so nothing can be left half changed.
-        match catch_unwind(AssertUnwindSafe(|| self.value())) {
+        match isolate(|| self.value()) {
             Ok(value) => Reading::Gauge(value),
-            Err(panic) => Reading::Failed(panic_reason(panic)),
+            Err(Some(message)) => {
+                Reading::Failed(format!("the gauge's function panicked: `{message}`"))
+            }
+            Err(None) => Reading::Failed("the gauge's function panicked".to_owned()),
         }
     }
 }
@@ -140,18 +140,4 @@ impl fmt::Debug for Gauge {
             Source::Read(_) => f.debug_struct("Gauge").finish_non_exhaustive(),
         }
     }
-}
-
-fn panic_reason(panic: Box<dyn Any + Send>) -> String {
-    let message = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    let reason = match message {
-        Some(message) => format!("the gauge's function panicked: `{message}`"),
-        None => "the gauge's function panicked".to_owned(),
-    };
-    // What was panicked with is foreign too, and might panic once more when it is dropped.
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
-    reason
 }

@@ -11,9 +11,10 @@ use crate::{Distribution, Snapshot};
 /// What is not a number, or infinite, is refused and [counted](Self::refused). Empty, it is zero
 /// throughout.
 ///
-/// Recording takes no lock. On the machine's clock a value may be dated up to 32 values of its
-/// thread too early or too late, where a torrent of values ends or begins; totals do not depend on
-/// that, and on any other [`Clock`](crate::Clock) every value has its own time.
+/// Recording takes no lock. On the machine's clock up to 63 values of a thread that follow a torrent of
+/// values may be dated as if they were part of it, but not beyond the next time that the instrument
+/// is asked; totals do not depend on that, and on any other [`Clock`](crate::Clock) every value has
+/// its own time.
 ///
 /// ```
 /// use apptuit_metrics::Registry;

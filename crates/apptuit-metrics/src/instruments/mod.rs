@@ -18,6 +18,7 @@ pub(crate) use meter::Pace;
 pub(crate) use timer::Durations;
 pub use timer::{Running, Timer};
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -26,6 +27,19 @@ use apptuit_model::TimeSeriesName;
 /// Locks, also if a thread panicked meanwhile: no state here is left half changed.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs foreign code; if it panics, says what with, if that is text.
+///
+/// Nothing of ours may be half changed meanwhile.
+pub(crate) fn isolate<R>(work: impl FnOnce() -> R) -> Result<R, Option<String>> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let message = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        // What was panicked with is foreign too, and might panic once more when it is dropped.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
+        message
+    })
 }
 
 /// The state of an instrument, and where it is registered.

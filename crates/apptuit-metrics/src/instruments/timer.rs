@@ -116,7 +116,8 @@ impl Timer {
     #[doc(alias = "observe")]
     #[inline]
     pub fn record(&self, duration: Duration) {
-        self.values().record(duration.as_secs_f64());
+        let values = self.values();
+        values.record_at(duration.as_secs_f64(), values.time().ticks());
     }
 
     /// Runs `work` and records how long it took, also if it panics.

@@ -4,7 +4,7 @@
 //! Cells stand in chunks; small ones first, so that a program of few counters takes little.
 
 use std::cell::Cell;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, atomic};
 
 use super::{LANES, open, with};
 use crate::sync::{AtomicI64, Ordering, RwLock};
@@ -82,12 +82,29 @@ fn add_to(cell: &AtomicI64, n: i64) {
 
 /// The cells of all lanes that there were at one instant; reading many takes no further lock.
 #[derive(Debug)]
-pub(crate) struct Sums(pub(super) Vec<Chunks>);
+pub(crate) struct Sums {
+    lanes: Vec<Chunks>,
+    /// How many chunks had been made before.
+    made: u64,
+}
+
+/// How many chunks were ever made.
+static MADE: atomic::AtomicU64 = atomic::AtomicU64::new(0);
 
 impl Sums {
+    /// Finds the chunks of some lanes.
+    pub(super) fn new(find: impl FnOnce() -> Vec<Chunks>) -> Self {
+        let made = MADE.load(atomic::Ordering::Acquire);
+        Self { lanes: find(), made }
+    }
+
     /// The sum of a cell over these lanes.
     pub(crate) fn of(&self, id: CellId) -> i64 {
-        let cells = self.0.iter().filter_map(|chunks| find(chunks, id));
+        // What was counted before is to be seen, also if it is in a chunk made since.
+        if MADE.load(atomic::Ordering::Acquire) != self.made {
+            return sum(id);
+        }
+        let cells = self.lanes.iter().filter_map(|chunks| find(chunks, id));
         cells.fold(0, |sum, cell| sum.wrapping_add(cell.load(Ordering::Relaxed)))
     }
 }
@@ -122,6 +139,7 @@ impl Cells {
         more[id.chunk as usize] = chunk;
         // The list before this one may be in use by a reader, and stays: a few words a chunk.
         *chunks = Box::leak(more.into_boxed_slice());
+        MADE.fetch_add(1, atomic::Ordering::Release);
         &chunk[id.cell as usize]
     }
 }

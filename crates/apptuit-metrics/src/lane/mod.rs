@@ -63,7 +63,7 @@ impl Lanes {
 
     /// The cells of all lanes, to add them up.
     pub(crate) fn sums(&self) -> Sums {
-        Sums(open(self.all.read()).iter().map(|lane| lane.cells.chunks()).collect())
+        Sums::new(|| open(self.all.read()).iter().map(|lane| lane.cells.chunks()).collect())
     }
 
     /// The sum of one cell over all lanes.
@@ -122,4 +122,23 @@ pub(crate) fn with<R>(work: impl FnOnce(&'static Lane, Place) -> R) -> R {
     let result = work(lane, lane.place);
     LANES.give_back(lane);
     result
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_come_after_one_another_share_a_few_lanes() {
+        let counter = crate::Registry::new().counter("c");
+        let lanes = || open(LANES.all.read()).len();
+        let before = lanes();
+        for _ in 0..1000 {
+            let counter = counter.clone();
+            std::thread::spawn(move || counter.inc()).join().expect("counting does not panic");
+        }
+        assert_eq!(counter.count(), 1000);
+        // Other tests of this process may need some meanwhile.
+        assert!(lanes() - before < 100, "{} lanes more", lanes() - before);
+    }
 }

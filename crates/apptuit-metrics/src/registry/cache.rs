@@ -57,15 +57,18 @@ pub(super) fn find<H: Handle>(key: u64, is: impl Fn(&TimeSeriesName) -> bool) ->
     found.ok().flatten()
 }
 
-/// Keeps a handle for this thread, unless an instrument was removed since `edition`.
-pub(super) fn keep(key: u64, edition: u64, name: TimeSeriesName, handle: AnyHandle) {
+/// Keeps a handle for this thread, if it may be kept, unless an instrument was removed since
+/// `edition`.
+pub(super) fn keep(key: u64, edition: u64, named: Option<(TimeSeriesName, AnyHandle)>) {
     // What is dropped, is dropped after the cache is free again.
     let dropped = CACHE.try_with(|cache| {
         let mut cache = cache.try_borrow_mut().ok()?;
         let stale = cache.edition != edition || cache.handles.len() >= MOST;
         let dropped = stale.then(|| std::mem::take(&mut cache.handles));
         cache.edition = edition;
-        cache.handles.insert_unique(key, Cached { key, name, handle }, |cached| cached.key);
+        if let Some((name, handle)) = named {
+            cache.handles.insert_unique(key, Cached { key, name, handle }, |cached| cached.key);
+        }
         dropped
     });
     drop(dropped);

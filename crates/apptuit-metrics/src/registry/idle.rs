@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::cache;
 use super::instrument::Instrument;
 use crate::lane::Sums;
 
@@ -19,7 +20,8 @@ struct Seen {
     since: Duration,
     /// Whether a report has shown it as it is.
     reported: bool,
-    idle: bool,
+    /// When the handles that threads keep of it were last dropped, if it is idle.
+    idle: Option<Duration>,
 }
 
 /// What a report makes of an instrument.
@@ -41,18 +43,25 @@ impl Idle {
     /// Looks at an instrument whose `activity` was that before it is read for this report.
     pub(super) fn look(&mut self, number: u64, activity: Option<u64>, now: Duration) -> Use {
         let Some(activity) = activity else { return Use::Used };
-        let used = || Seen { activity, since: now, reported: false, idle: false };
+        let used = || Seen { activity, since: now, reported: false, idle: None };
         let seen = self.seen.entry(number).or_insert_with(used);
         if seen.activity != activity {
             *seen = used();
         }
         let idle = seen.reported && now.saturating_sub(seen.since) >= self.timeout;
         seen.reported = true;
-        match (idle, std::mem::replace(&mut seen.idle, idle)) {
-            (false, _) => Use::Used,
-            (true, false) => Use::NewlyIdle,
-            (true, true) => Use::Idle,
+        if !idle {
+            seen.idle = None;
+            return Use::Used;
         }
+        let newly = seen.idle.is_none();
+        if seen.idle.is_none_or(|found| now.saturating_sub(found) >= self.timeout) {
+            seen.idle = Some(now);
+            // Threads keep handles of what they asked for, if only to read it; those shall not keep
+            // it alive for long.
+            cache::invalidate();
+        }
+        if newly { Use::NewlyIdle } else { Use::Idle }
     }
 
     /// Whether an instrument was not used since it was found idle.

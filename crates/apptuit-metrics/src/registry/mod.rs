@@ -28,6 +28,7 @@ use crate::{Clock, Metric, Named, Sampling};
 use idle::{Idle, Use};
 pub(crate) use instrument::Handle;
 use instrument::Instrument;
+pub(crate) use table::is_overflow;
 use table::{Found, Table};
 
 /// Instruments by name.
@@ -53,7 +54,7 @@ pub struct Registry {
 }
 
 struct Shared {
-    /// A random number, so that no other registry has it and its bits can be mixed into hashes.
+    /// A number that no other registry has, whose bits can be mixed into hashes.
     id: u64,
     /// At first the number above, and another after each removal.
     version: AtomicU64,
@@ -82,7 +83,7 @@ impl Registry {
     }
 
     fn of(settings: RegistryBuilder) -> Self {
-        let id = fastrand::u64(1..);
+        let id = unique();
         let shared = Shared {
             id,
             version: AtomicU64::new(id),
@@ -227,8 +228,7 @@ impl Registry {
             let activity = instrument.activity(&sums);
             match lock(idle).look(instrument.number(), activity, now) {
                 Use::Used => said.push(say(instrument, &sums)),
-                // Threads keep handles of what they asked for; those shall not keep it alive.
-                Use::NewlyIdle => cache::invalidate(),
+                Use::NewlyIdle => {}
                 Use::Idle => unused.push(instrument.name().clone()),
             }
         }
@@ -237,7 +237,10 @@ impl Registry {
         said
     }
 
-    /// Metrics that have tags, those of the most series first: which metric grows, by which tag.
+    /// Metrics that have tags, the worst first: which metric grows, and by which tag.
+    ///
+    /// The worst had the most series swallowed by a
+    /// [cap](RegistryBuilder::max_series_per_metric); of those that are even, it has the most series.
     ///
     /// ```
     /// use apptuit_metrics::Registry;
@@ -330,17 +333,15 @@ impl Registry {
             Some(found) => Found::Own(found),
             None => self.create::<H>(name.into_name(), hash, make),
         };
-        match found {
-            Found::Own(found) => {
-                let handle = H::of(Arc::new(found));
-                if let Some(kept) = handle.clone().lift() {
-                    cache::keep(key, edition, handle.hold().name.clone(), kept);
-                }
-                handle
-            }
-            // Not kept, because it is not of that name, and because each such call is counted.
-            Found::Overflow(found) => H::of(Arc::new(found)),
-        }
+        // That of the overflow is not kept: it is not of that name, and each such call is counted.
+        let (found, may_keep) = match found {
+            Found::Own(found) => (found, true),
+            Found::Overflow(found) => (found, false),
+        };
+        let handle = H::of(Arc::new(found));
+        let kept = if may_keep { handle.clone().lift() } else { None };
+        cache::keep(key, edition, kept.map(|kept| (handle.hold().name.clone(), kept)));
+        handle
     }
 
     fn create<H: Handle>(
@@ -372,6 +373,22 @@ impl Default for Registry {
     fn default() -> Self {
         Self::new()
     }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Threads keep handles of what they asked for; of no use any more, and maybe large.
+        cache::invalidate();
+    }
+}
+
+/// A number that no other registry has, far from those of all others.
+///
+/// Counted and not drawn: a program may seed the random numbers, and then they come again.
+fn unique() -> u64 {
+    static MADE: AtomicU64 = AtomicU64::new(1);
+    // 2^64 divided by the golden ratio: multiples of it are spread evenly, and odd, so none is twice.
+    MADE.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 impl fmt::Debug for Registry {

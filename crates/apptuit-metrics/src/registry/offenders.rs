@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use apptuit_model::Tags;
 
-use super::table::{Table, decoded};
+use super::table::{OVERFLOW, Table, decoded};
 
 /// A metric with several series, and the tag that makes them many.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Offender {
     pub values: usize,
 }
 
-/// The metrics that have tags, those of the most series first.
+/// The metrics that have tags, the worst first.
 pub(super) fn offenders(table: &Table) -> Vec<Offender> {
     let mut metrics: BTreeMap<String, BTreeSet<_>> = BTreeMap::new();
     for instrument in table.iter() {
@@ -35,7 +35,9 @@ pub(super) fn offenders(table: &Table) -> Vec<Offender> {
         for (key, value) in series.iter().flat_map(Tags::iter) {
             values.entry(key).or_default().insert(value);
         }
-        let (tag, values) = values.into_iter().max_by_key(|(_, values)| values.len())?;
+        // The tag of the overflow series is ours: it is named only where there is no other.
+        let rank = |(tag, values): &(&str, BTreeSet<&str>)| (*tag != OVERFLOW.0, values.len());
+        let (tag, values) = values.into_iter().max_by_key(rank)?;
         Some(Offender {
             series: series.len(),
             swallowed: table.swallowed(&metric),

@@ -12,7 +12,7 @@ use crate::instruments::Registered;
 use crate::key::sealed::Named;
 
 /// The tag of the series that takes the place of those beyond the cap.
-const OVERFLOW: (&str, &str) = ("overflow", "true");
+pub(super) const OVERFLOW: (&str, &str) = ("overflow", "true");
 
 /// Instruments by name and kind, and how many series each metric has.
 #[derive(Default)]
@@ -96,6 +96,7 @@ impl Table {
             self.count(&name, 1);
             return Some(Found::Own(self.put::<H>(hash, name, state)));
         };
+        self.count(&overflow, 1);
         self.swallow(&overflow);
         Some(Found::Overflow(self.put::<H>(overflow.hash(), overflow, state)))
     }
@@ -139,8 +140,11 @@ impl Table {
     /// The name of the series that takes the place of a new one, if its metric is full.
     fn overflow_of(&self, name: &TimeSeriesName) -> Option<TimeSeriesName> {
         let cap = self.cap?;
+        if is_overflow(name) {
+            return None;
+        }
         let metric = metric_of(name);
-        let full = self.families.get(&*metric).is_some_and(|family| family.series >= cap);
+        let full = self.families.get(&*metric).map_or(0, |family| family.series) >= cap;
         full.then(|| TimeSeriesName::new(&*metric, Tags::from([OVERFLOW])))
     }
 
@@ -151,12 +155,24 @@ impl Table {
     }
 
     fn count(&mut self, name: &TimeSeriesName, change: isize) {
-        if self.cap.is_none() || name.tags().get(OVERFLOW.0) == Some(OVERFLOW.1) {
+        if self.cap.is_none() {
             return;
         }
-        let family = self.families.entry(metric_of(name)).or_default();
-        family.series = family.series.saturating_add_signed(change);
+        let metric = metric_of(name);
+        let family = self.families.entry(metric.clone()).or_default();
+        if !is_overflow(name) {
+            family.series = family.series.saturating_add_signed(change);
+        }
+        // Metrics may come and go without end.
+        if change < 0 && family.series == 0 && *family.swallowed.get_mut() == 0 {
+            self.families.remove(&metric);
+        }
     }
+}
+
+/// Whether it is the name of a series that takes the place of others, without a tag of its own.
+pub(crate) fn is_overflow(name: &TimeSeriesName) -> bool {
+    name.tags().iter().eq([OVERFLOW])
 }
 
 /// The metric of a name, also if its tags are encoded in the text.

@@ -17,8 +17,8 @@ const SIGN: u64 = 1 << 63;
 /// All values, each as the middle of its bucket: at most a stated share off, whatever its size.
 ///
 /// It takes a row of buckets for each power of two it has met (512 bytes at an error of 1 %), never
-/// locks, and leaves nothing out. Below the smallest normal number, 2.2 · 10⁻³⁰⁸, the error is one
-/// of that number instead.
+/// locks, and leaves nothing out. Below the smallest normal number, 2.2 · 10⁻³⁰⁸, the error is
+/// twice that of this number instead.
 ///
 /// ```
 /// use std::time::Duration;

@@ -21,7 +21,9 @@ use crate::Snapshot;
 /// Times are those of one [`Clock`](crate::Clock). An instrument offers batches of up to a few
 /// dozen values of about one instant, from the thread that records them: an implementation should
 /// rather leave a batch out than make that thread wait. (Count, sum and extremes are not its task:
-/// the instrument has them, exactly.) Name yours in a [`Sampling`] to have instruments use it.
+/// the instrument has them, exactly.) If it panics, that is counted as a value
+/// [refused](crate::Metric::refused), and quantiles it was asked for are missing. Name yours in a
+/// [`Sampling`] to have instruments use it.
 ///
 /// ```
 /// use std::sync::Mutex;

@@ -2,10 +2,14 @@
 
 #![expect(clippy::float_cmp, reason = "where no rounding is due, none is forgiven")]
 
+mod cardinality;
 mod collecting;
 mod contention;
 #[cfg(all(feature = "metrics-facade", feature = "testing"))]
 mod facade;
+mod foreign;
+mod idle;
+mod macros;
 #[cfg(feature = "open-metrics")]
 mod open_metrics;
 #[cfg(feature = "open-metrics")]
@@ -14,8 +18,11 @@ mod quantiles;
 mod rates;
 mod registry;
 mod reservoirs;
+mod sampling;
+mod simple;
 #[cfg(feature = "testing")]
 mod testing;
+mod threads;
 mod totals;
 
 use std::fmt::Debug;
@@ -62,6 +69,14 @@ impl Clock for Unsteady {
     fn timestamp(&self) -> Timestamp {
         Timestamp::from_secs(0)
     }
+}
+
+/// How many times longer than usual the threaded tests run: so often that on two cores all of them
+/// take about the minutes in the variable `APPTUIT_SOAK`; once if it is not set.
+fn effort() -> u64 {
+    std::env::var("APPTUIT_SOAK").map_or(1, |minutes| {
+        15 * minutes.parse::<u64>().expect("APPTUIT_SOAK is a whole number of minutes")
+    })
 }
 
 #[track_caller]

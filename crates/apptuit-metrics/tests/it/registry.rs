@@ -18,6 +18,18 @@ fn one_name_and_kind_is_one_instrument_and_a_clone_is_the_same_registry() {
     assert_eq!((registry.counter("orders").count(), registry.len()), (2, 2));
 }
 
+/// A program that wants the same random numbers each time seeds them, maybe in each of its parts.
+#[test]
+fn registries_made_after_the_same_seed_share_nothing() {
+    let seeded = || {
+        fastrand::seed(7);
+        Registry::new()
+    };
+    let (first, second) = (seeded(), seeded());
+    first.counter("orders").inc();
+    assert_eq!((second.counter("orders").count(), second.len()), (0, 1));
+}
+
 #[test]
 fn each_kind_has_its_own_names() {
     let registry = Registry::new();
