@@ -1,8 +1,7 @@
 //! Models of what runs without a lock, checked by loom: in every order in which threads may run that
 //! takes at most two preemptions, which is where nearly all mistakes show.
 //!
-//! `scripts/test` runs them; by hand, with a folder of their own because all is built anew:
-//! `RUSTFLAGS="--cfg loom" cargo test -p apptuit-metrics --lib --release --target-dir target/loom models`
+//! `scripts/test` runs them, with `--cfg loom` and a folder of their own, because all is built anew.
 
 use loom::sync::Arc;
 use loom::thread;

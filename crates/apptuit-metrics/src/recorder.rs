@@ -177,15 +177,17 @@ impl Recorder {
         fence(Ordering::SeqCst);
         let interval = interval.load(Ordering::Relaxed);
         let head = self.head.load(Ordering::Relaxed);
-        let mut tail = self.tail.load(Ordering::Acquire);
-        let mut batch = self.copy(tail, head);
-        while !self.take(tail, head) {
-            tail = self.tail.load(Ordering::Acquire);
-            batch = self.copy(tail, head);
-        }
-        if batch.len > 0 {
-            self.sets[(interval & 1) as usize].add(interval, &Totals::of(batch.values()));
-            see(interval, &batch);
+        loop {
+            let tail = self.tail.load(Ordering::Acquire);
+            let batch = self.copy(tail, head);
+            if self.take(tail, head) {
+                if batch.len > 0 {
+                    let totals = Totals::of(batch.values());
+                    self.sets[(interval & 1) as usize].add(interval, &totals);
+                    see(interval, &batch);
+                }
+                return;
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use crate::totals::Totals;
 use crate::{Distribution, Snapshot};
 
 /// Where values are few, the clock is read for each of them; in a torrent, once in so many.
-const LONGEST_STRIDE: u64 = 64;
+const LONGEST_STRIDE: u64 = RING as u64;
 /// Values are a torrent if those since the clock was last read took less than this: about 1 ms.
 const TORRENT: Ticks = 1 << 21;
 

@@ -31,6 +31,8 @@ struct Cache {
     handles: HashTable<Cached>,
 }
 
+/// On a cache line of its own: finding it takes one access to memory.
+#[repr(align(64))]
 struct Cached {
     /// The hash of the name, mixed with the number of the registry.
     key: u64,
