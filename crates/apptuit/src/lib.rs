@@ -45,3 +45,8 @@ pub use result::{Output, OutputKey, QueryResult};
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// So is that of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/instrument.md")]
+struct InstrumentGuide;
