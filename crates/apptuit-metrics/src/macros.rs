@@ -123,7 +123,8 @@ pub mod site {
     #[derive(Debug)]
     pub enum Lent<H: 'static> {
         Kept(&'static H),
-        Made(H),
+        /// In a box, so that this travels in two registers and the way of the others is short.
+        Made(Box<H>),
     }
 
     impl<H> Deref for Lent<H> {
@@ -177,7 +178,7 @@ pub mod site {
                 let handle = make(registry);
                 // Not kept: each such call is counted, and there may be room for its own name later.
                 if is_overflow(&handle.hold().name) {
-                    return Lent::Made(handle);
+                    return Lent::Made(Box::new(handle));
                 }
                 // If another thread came first, its handle is as good.
                 let _ = self.kept.set(Kept { registry: registry.id(), handle });
@@ -190,7 +191,7 @@ pub mod site {
                     Lent::Kept(&kept.handle)
                 }
                 // Of another registry, or removed: a handle that is of no use here.
-                _ => Lent::Made(make(registry)),
+                _ => Lent::Made(Box::new(make(registry))),
             }
         }
     }
