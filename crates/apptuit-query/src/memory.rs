@@ -139,8 +139,19 @@ struct Piece<'a> {
 impl<'a> Piece<'a> {
     fn of(series: &'a TimeSeries, range: TimeRange) -> Self {
         let all = series.timestamps();
-        let from = all.partition_point(|instant| *instant < range.start());
-        let to = all.partition_point(|instant| *instant <= range.end()).max(from);
+        // Mostly all of a series is meant, or its end: two looks then tell.
+        let from = match all.first() {
+            Some(first) if *first < range.start() => {
+                all.partition_point(|instant| *instant < range.start())
+            }
+            _ => 0,
+        };
+        let to = match all.last() {
+            Some(last) if *last > range.end() => {
+                all.partition_point(|instant| *instant <= range.end()).max(from)
+            }
+            _ => all.len(),
+        };
         let timestamps = all.get(from..to).unwrap_or_default();
         Self { series, timestamps, values: series.values().get(from..to).unwrap_or_default() }
     }

@@ -55,11 +55,20 @@ pub(crate) fn run(
         Stage::Aggregate(aggregate) => Some(aggregate),
         _ => None,
     });
-    let groups = aggregate.map(|aggregate| aggregate.grouping.groups(selection));
-    let group = |n: usize| groups.as_ref().and_then(|groups| groups.get(n)).copied().unwrap_or(0);
+    // One pass over all tags, which may be more than a cache holds.
+    let mut numbering = aggregate.map(|aggregate| aggregate.grouping.numbering());
+    let (mut in_order, mut groups) = (true, Vec::new());
+    for n in 0..selection.series() {
+        let tags = selection.tags(n);
+        in_order &= n == 0 || cmp_tags(selection.tags(n - 1), tags).is_le();
+        groups.extend(numbering.as_mut().map(|numbering| numbering.of(tags)));
+    }
+    let group = |n: usize| groups.get(n).copied().unwrap_or(0);
     let mut order: Vec<usize> = (0..selection.series()).collect();
-    order.sort_by(|a, b| cmp_tags(selection.tags(*a), selection.tags(*b)));
-    if groups.is_some() {
+    if !in_order {
+        order.sort_by(|a, b| cmp_tags(selection.tags(*a), selection.tags(*b)));
+    }
+    if aggregate.is_some() {
         // Stable: within a group the order stays.
         order.sort_by_key(|n| group(*n));
     }

@@ -7,7 +7,6 @@ use apptuit_model::{Tags, Timestamp};
 
 use crate::frame::{Columns, POINT_BYTES, Series};
 use crate::operators::reduce::{Partial, Reducer};
-use crate::source::Selection;
 
 /// Strays that wait, at the least, before they get cells of their own.
 const FEW_STRAYS: usize = 1024;
@@ -49,21 +48,35 @@ impl Grouping {
         }
     }
 
-    /// The group of each series, as a number, in the order of their first series.
-    pub(crate) fn groups(&self, selection: &dyn Selection) -> Vec<usize> {
-        let mut numbers: HashMap<Vec<u8>, usize> = HashMap::new();
-        let mut key = Vec::new();
-        let group = |n| {
-            key.clear();
-            self.write_key(selection.tags(n), &mut key);
-            if let Some(number) = numbers.get(&key) {
-                return *number;
-            }
-            let next = numbers.len();
-            numbers.insert(key.clone(), next);
-            next
-        };
-        (0..selection.series()).map(group).collect()
+    /// Numbers for groups, in the order of their first series.
+    pub(crate) fn numbering(&self) -> Numbering<'_> {
+        Numbering { grouping: self, numbers: HashMap::new(), key: Vec::new(), last: None }
+    }
+}
+
+/// Groups by number.
+pub(crate) struct Numbering<'a> {
+    grouping: &'a Grouping,
+    numbers: HashMap<Vec<u8>, usize>,
+    key: Vec<u8>,
+    /// The group of the series before, which its neighbour is mostly in, too.
+    last: Option<(Vec<u8>, usize)>,
+}
+
+impl Numbering<'_> {
+    /// The group of the series that has these tags.
+    pub(crate) fn of(&mut self, tags: &Tags) -> usize {
+        self.key.clear();
+        self.grouping.write_key(tags, &mut self.key);
+        if let Some((key, number)) = &self.last
+            && *key == self.key
+        {
+            return *number;
+        }
+        let next = self.numbers.len();
+        let number = *self.numbers.entry(self.key.clone()).or_insert(next);
+        self.last = Some((self.key.clone(), number));
+        number
     }
 }
 
