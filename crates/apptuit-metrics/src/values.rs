@@ -107,11 +107,22 @@ impl Values {
         if let Some(recorder) = self.recorders.get(lane::place()) {
             return attend(recorder);
         }
-        lane::with(|_, place| match self.recorders.get_or_make(place, Recorder::new) {
+        let make = || {
+            self.prepare();
+            Recorder::new()
+        };
+        lane::with(|_, place| match self.recorders.get_or_make(place, make) {
             Some(recorder) => attend(recorder),
             // More threads than places.
             None => self.keep(&mut lock(&self.taken), &[value], now),
         });
+    }
+
+    /// Has the reservoirs ask for the memory they need.
+    fn prepare(&self) {
+        for turn in 0..self.reservoirs.len() as u64 {
+            self.ask(turn, Reservoir::prepare);
+        }
     }
 
     /// Offers values to the reservoir of an interval.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use allocation_counter::measure;
-use apptuit_metrics::Registry;
+use apptuit_metrics::{Registry, Sampling};
 
 /// Does it once, so that the thread is known to the instruments, and then counts the allocations of
 /// many more times.
@@ -29,17 +29,17 @@ fn recording_by_handle_and_by_name_allocates_nothing() {
     assert_eq!(allocations(|| drop(Box::new(1))), 10_000);
 }
 
-/// A reservoir grows while it fills: it is warm after that.
 #[test]
-fn recording_values_allocates_nothing_once_the_reservoir_is_full() {
+fn recording_values_allocates_nothing_while_the_reservoir_fills_and_after() {
+    let window = Sampling::sliding_window(Duration::from_mins(1));
     let registry = Registry::new();
     let (histogram, timer) = (registry.histogram("by handle"), registry.timer("by handle"));
-    for _ in 0..10_000 {
-        histogram.record(1);
-        timer.record(Duration::from_secs(1));
+    let windowed = registry.histogram_with("windowed", &window);
+    for _ in 0..10 {
+        assert_eq!(allocations(|| histogram.record(2)), 0);
+        assert_eq!(allocations(|| timer.record(Duration::from_secs(2))), 0);
+        assert_eq!(allocations(|| windowed.record(2)), 0);
     }
-    assert_eq!(allocations(|| histogram.record(2)), 0);
-    assert_eq!(allocations(|| timer.record(Duration::from_secs(2))), 0);
 }
 
 #[cfg(feature = "metrics-facade")]
@@ -50,11 +50,10 @@ fn the_macros_of_the_facade_allocate_nothing() {
     let registry = Registry::new();
     metrics::with_local_recorder(&FacadeRecorder::new(&registry), || {
         let record = || metrics::histogram!("h", "a" => "1", "b" => "2").record(1.0);
-        (0..10_000).for_each(|_| record());
         assert_eq!(allocations(record), 0);
         let handle = metrics::histogram!("h", "b" => "2", "a" => "1");
         assert_eq!(allocations(|| handle.record(1.0)), 0);
         assert_eq!(allocations(|| metrics::counter!("c", "a" => "1").increment(1)), 0);
     });
-    assert_eq!(registry.histogram(("h", [("a", "1"), ("b", "2")])).count(), 30_002);
+    assert_eq!(registry.histogram(("h", [("a", "1"), ("b", "2")])).count(), 20_002);
 }

@@ -11,10 +11,11 @@ use crate::{Distribution, Snapshot};
 /// What is not a number, or infinite, is refused and [counted](Self::refused). Empty, it is zero
 /// throughout.
 ///
-/// Recording takes no lock. On the machine's clock up to 127 values of a thread that follow a torrent of
-/// values may be dated as if they were part of it, but not beyond the next time that the instrument
-/// is asked; totals do not depend on that, and on any other [`Clock`](crate::Clock) every value has
-/// its own time.
+/// Recording never waits for another thread, and allocates at a thread's first value alone (log-linear
+/// buckets also at the first value of a magnitude). On the machine's clock up to 127 values of a thread
+/// that follow a torrent of values may be dated as if they were part of it, but not beyond the next time
+/// that the instrument is asked; totals do not depend on that, and on any other
+/// [`Clock`](crate::Clock) every value has its own time.
 ///
 /// ```
 /// use apptuit_metrics::Registry;

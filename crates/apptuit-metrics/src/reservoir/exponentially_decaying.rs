@@ -23,6 +23,8 @@ use crate::snapshot::select_quantiles;
 
 /// Coda Hale's: an error of the quantiles within 5 % at 99.9 % confidence, for normal values.
 const SIZE: usize = 1028;
+/// For this many values memory is asked for at once.
+const MOST_PREPARED: usize = 1 << 16;
 /// Coda Hale's: the last five minutes have nearly all of the weight.
 const ALPHA: f64 = 0.015;
 
@@ -72,11 +74,6 @@ impl ExponentiallyDecaying {
         let Some(mut kept) = lock_briefly(&self.kept) else { return };
         for value in values {
             if kept.len() < self.size {
-                if kept.len() == kept.capacity() {
-                    // Exact: doubling would end well above the size.
-                    let room = self.size.min((2 * kept.len()).max(16)) - kept.len();
-                    kept.reserve_exact(room);
-                }
                 kept.push(Reverse(value));
             } else if let Some(mut least) = kept.peek_mut()
                 && least.0 < value
@@ -99,6 +96,14 @@ impl Default for ExponentiallyDecaying {
 }
 
 impl Reservoir for ExponentiallyDecaying {
+    fn prepare(&self) {
+        // All at once: memory is only taken from the system where values are written to it. Exactly,
+        // because doubling would end well above the size.
+        let mut kept = lock(&self.kept);
+        let missing = self.size.min(MOST_PREPARED).saturating_sub(kept.len());
+        kept.reserve_exact(missing);
+    }
+
     fn offer(&self, values: &[f64], at: Duration) {
         let weight = self.alpha * at.as_secs_f64();
         let least = f64::from_bits(self.least.load(atomic::Ordering::Relaxed));

@@ -58,6 +58,10 @@ use crate::Snapshot;
 /// ```
 #[doc(alias = "Sample")]
 pub trait Reservoir: Debug + Send + Sync + 'static {
+    /// Told when a thread is about to offer for the first time: what memory it needs, it should ask
+    /// for here rather than while values are offered.
+    fn prepare(&self) {}
+
     /// Offers values, which are finite, recorded at about the instant `at`.
     fn offer(&self, values: &[f64], at: Duration);
 

@@ -10,6 +10,8 @@ use crate::instruments::lock;
 use crate::snapshot::select_quantiles;
 
 const SIZE: usize = 1 << 16;
+/// The most values that an instrument offers at once.
+const MOST_OFFERED: usize = crate::recorder::RING;
 
 /// All values of a window of time, as long as there are not too many.
 ///
@@ -58,6 +60,14 @@ impl SlidingWindow {
 }
 
 impl Reservoir for SlidingWindow {
+    fn prepare(&self) {
+        // All at once: memory is only taken from the system where values are written to it. A batch
+        // is put in before as many are taken out.
+        let mut kept = lock(&self.values);
+        let missing = (self.size.min(SIZE) + MOST_OFFERED).saturating_sub(kept.len());
+        kept.reserve_exact(missing);
+    }
+
     fn offer(&self, values: &[f64], at: Duration) {
         let Some(mut kept) = lock_briefly(&self.values) else { return };
         kept.extend(values.iter().map(|value| (at, *value)));
