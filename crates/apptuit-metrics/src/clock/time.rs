@@ -14,8 +14,8 @@ static COUNTER: LazyLock<quanta::Clock> = LazyLock::new(quanta::Clock::new);
 
 /// A clock whose reading costs no more than it must.
 ///
-/// Durations on the machine's clock are measured by the processor's time stamp counter, which is
-/// read in a third of the time the system needs.
+/// Durations on the machine's clock are measured by the processor's time stamp counter, which is read
+/// without asking the system.
 #[derive(Clone, Debug)]
 pub(crate) enum Time {
     System,
