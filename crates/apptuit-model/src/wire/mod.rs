@@ -7,15 +7,14 @@ mod encoding;
 mod number;
 mod put;
 mod query;
-#[expect(dead_code, reason = "its users come next")]
 mod scan;
 mod sha1;
 
 pub use encoding::{ContentEncoding, InflateError};
 pub use number::timestamp_text;
 pub use put::{
-    DecodedPut, PointError, PutAnswer, PutBodyError, RefusedPoint, decode_points, decode_put,
-    encode_points, encode_series,
+    DecodedPut, NewSeries, PointError, PutAnswer, PutBodyError, PutColumns, PutLimits,
+    RefusedPoint, SeriesNumbers, decode_points, decode_put, encode_points, encode_series,
 };
 pub use query::{
     AnswerError, AnswerOutput, AnswerSeries, QueryAnswer, QueryEcho, QueryFailure, QueryStats,
