@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use apptuit_model::{Selector, TimeRange, TimeSeriesName, Timestamp};
+use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
 use apptuit_store::{EmbeddedStore, Points, ReadLimits, Store, StoreError, StoreOptions, Suggest};
 use tempfile::TempDir;
 
@@ -109,5 +109,5 @@ fn more_series_than_may_be_are_refused_and_those_known_go_on() {
     let refused = store.append_points(&[point("m", "a", 2, 2.0), point("m", "c", 1, 1.0)]);
     assert!(matches!(refused, Err(StoreError::TooManySeries { limit: 2 })), "{refused:?}");
     store.append_points(&[point("m", "a", 2, 2.0)]).unwrap();
-    assert_eq!(all(&store, "m").iter().map(|series| series.len()).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(all(&store, "m").iter().map(TimeSeries::len).collect::<Vec<_>>(), [2, 1]);
 }
