@@ -4,13 +4,15 @@
 //! seconds, with a fraction only where there is one, and above 10^11 milliseconds.
 
 mod encoding;
+mod inflate;
 mod number;
 mod put;
 mod query;
 mod scan;
 mod sha1;
 
-pub use encoding::{ContentEncoding, InflateError};
+pub use encoding::ContentEncoding;
+pub use inflate::{InflateError, Inflater};
 pub use number::timestamp_text;
 pub use put::{
     DecodedPut, NewSeries, PointError, PutAnswer, PutBodyError, PutColumns, PutLimits,
