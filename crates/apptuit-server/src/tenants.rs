@@ -50,14 +50,12 @@ impl Tenants {
         let (dir, tokens) = (config.data_dir.as_path(), config.tokens.clone());
         fs::create_dir_all(dir)
             .map_err(|source| ServerError::DataDir { dir: dir.to_owned(), source })?;
-        let tenants = tokens.as_ref().map_or(1, |tokens| tokens.tenants().count());
+        let share = MAX_SPELLING_BYTES / tokens.as_ref().map_or(1, |t| t.tenants().count());
+        let options = StoreOptions { max_series: config.max_series, ..StoreOptions::default() };
         let open = |name: &str| {
             let file = dir.join(format!("{name}.sqlite"));
-            match EmbeddedStore::open(&file, StoreOptions::default()) {
-                Ok(store) => {
-                    let share = MAX_SPELLING_BYTES / tenants;
-                    Ok(Arc::new(Tenant::new(name, Arc::new(store), share)))
-                }
+            match EmbeddedStore::open(&file, options.clone()) {
+                Ok(store) => Ok(Arc::new(Tenant::new(name, Arc::new(store), share))),
                 Err(source) => Err(ServerError::Store { tenant: name.to_owned(), source }),
             }
         };
