@@ -1,6 +1,8 @@
 //! Bodies become points of numbered series, in memory that is kept from one body to the next.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 
 use apptuit_model::limits::BATCH_POINTS;
@@ -13,8 +15,9 @@ use apptuit_store::{Points, SeriesId, Store, StoreError};
 use crate::error::{ApiError, Kind};
 use crate::spellings::Spellings;
 
-/// A body of more bytes, as it arrives, is a large one.
-const SMALL_BODY_BYTES: usize = 4 << 10;
+/// A body of more bytes, as it arrives and once it is inflated, is a large one.
+pub(crate) const SMALL_BODY_BYTES: usize = 4 << 10;
+pub(crate) const SMALL_INFLATED_BYTES: usize = 64 << 10;
 /// Spellings that are looked up before others may be learned, and learned before others may be
 /// looked up.
 const LOOKUPS: usize = 1024;
@@ -145,8 +148,8 @@ impl SeriesNumbers for Numbers<'_> {
 /// much as reading the body.
 #[derive(Debug)]
 pub(crate) struct Intakes {
-    small: Shelf,
-    large: Shelf,
+    small: Arc<Shelf>,
+    large: Arc<Shelf>,
 }
 
 #[derive(Debug)]
@@ -161,28 +164,49 @@ struct Shelf {
 impl Intakes {
     /// For so many bodies at one time.
     pub(crate) fn new(max_bodies: usize) -> Self {
-        let shelf = |max_free, kept_bytes, kept_points| Shelf {
-            free: Mutex::new(Vec::new()),
-            max_free,
-            kept_bytes,
-            kept_points,
+        let shelf = |max_free, kept_bytes, kept_points| {
+            Arc::new(Shelf { free: Mutex::new(Vec::new()), max_free, kept_bytes, kept_points })
         };
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
-            small: shelf(max_bodies, 16 * SMALL_BODY_BYTES, 256),
+            small: shelf(max_bodies, SMALL_INFLATED_BYTES, 1024),
             // A full batch of a reporter fits.
             large: shelf(max_bodies.min(2 * cores), 8 << 20, BATCH_POINTS),
         }
     }
 
     /// Lends an intake for a body of so many bytes.
-    pub(crate) fn with<T>(&self, body_bytes: usize, work: impl FnOnce(&mut Intake) -> T) -> T {
+    pub(crate) fn lend(&self, body_bytes: usize) -> Lent {
         let shelf = if body_bytes <= SMALL_BODY_BYTES { &self.small } else { &self.large };
-        let free = shelf.free().pop();
-        let mut intake = free.unwrap_or_default();
-        let done = work(&mut intake);
-        shelf.take_back(intake);
-        done
+        let intake = shelf.free().pop().unwrap_or_default();
+        Lent { intake, shelf: Arc::clone(shelf) }
+    }
+}
+
+/// An intake that goes back to its shelf when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    intake: Intake,
+    shelf: Arc<Shelf>,
+}
+
+impl Deref for Lent {
+    type Target = Intake;
+
+    fn deref(&self) -> &Intake {
+        &self.intake
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Intake {
+        &mut self.intake
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.shelf.take_back(mem::take(&mut self.intake));
     }
 }
 

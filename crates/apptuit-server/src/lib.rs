@@ -45,6 +45,7 @@ mod source;
 mod spellings;
 mod tenants;
 mod tls;
+mod turns;
 
 pub use auth::TokenFile;
 pub use config::{OnTrouble, ServerConfig, TlsFiles};

@@ -8,7 +8,8 @@ use std::time::Duration;
 use apptuit_metrics::SystemClock;
 use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
 use apptuit_store::{
-    IdempotencyKey, Kept, Points, ReadLimits, SeriesId, Store, StoreError, StoreStats, Suggest,
+    Answer, IdempotencyKey, Kept, Points, ReadLimits, SeriesId, Store, StoreError, StoreStats,
+    Suggest,
 };
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -44,6 +45,16 @@ impl FullDisk {
 impl Store for FullDisk {
     fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
         Ok(SeriesId::new(1))
+    }
+
+    fn append_then(
+        &self,
+        points: &Points,
+        key: Option<&IdempotencyKey>,
+        then: Answer,
+    ) -> Result<(), StoreError> {
+        then(self.append(points, key));
+        Ok(())
     }
 
     fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
@@ -86,6 +97,16 @@ struct Endless {
 impl Store for Endless {
     fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
         Ok(SeriesId::new(1))
+    }
+
+    fn append_then(
+        &self,
+        points: &Points,
+        key: Option<&IdempotencyKey>,
+        then: Answer,
+    ) -> Result<(), StoreError> {
+        then(self.append(points, key));
+        Ok(())
     }
 
     fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
