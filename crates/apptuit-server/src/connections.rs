@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::ServerConfig;
+use crate::patience::{Patience, Patient};
 
 /// Pause after a connection could not be accepted, as when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -37,6 +38,7 @@ struct Host {
     router: Router,
     tls: Option<TlsAcceptor>,
     header_timeout: Duration,
+    patience: Patience,
     stop: watch::Receiver<bool>,
 }
 
@@ -49,7 +51,13 @@ pub(crate) async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let places = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
-    let host = Host { router, tls, header_timeout: config.header_timeout, stop: stop.clone() };
+    let host = Host {
+        router,
+        tls,
+        header_timeout: config.header_timeout,
+        patience: Patience { idle: config.body_idle_timeout, total: config.body_timeout },
+        stop: stop.clone(),
+    };
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
@@ -127,7 +135,7 @@ impl Host {
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Patient::new(stream, self.patience)), service);
         let stopped = {
             let ended = poll_fn(|context| connection.poll_without_shutdown(context));
             tokio::select! {
@@ -140,7 +148,7 @@ impl Host {
             Pin::new(&mut connection).graceful_shutdown();
             let _ = poll_fn(|context| connection.poll_without_shutdown(context)).await;
         }
-        let stream = connection.into_parts().io.into_inner();
+        let stream = connection.into_parts().io.into_inner().into_inner();
         let _ = timeout(LINGER, linger(stream)).await;
     }
 }

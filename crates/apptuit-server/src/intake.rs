@@ -13,7 +13,7 @@ use apptuit_model::wire::{
 use apptuit_store::{Points, SeriesId, Store, StoreError};
 
 use crate::error::{ApiError, Kind};
-use crate::spellings::Spellings;
+use crate::spellings::{Place, Spellings};
 
 /// A body of more bytes, as it arrives and once it is inflated, is a large one.
 pub(crate) const SMALL_BODY_BYTES: usize = 4 << 10;
@@ -50,7 +50,8 @@ impl Intake {
     ) -> Result<(), ApiError> {
         let json = self.inflater.unpack(encoding, body, limits.max_bytes);
         let json = json.map_err(|error| cannot_unpack(error, encoding))?;
-        let mut numbers = Numbers { store, spellings, open: None, lookups: 0, found: 0 };
+        let mut numbers =
+            Numbers { store, spellings, open: None, lookups: 0, found: 0, likely: None, stride: 1 };
         self.columns.read(json, limits.put, &mut numbers)?;
         numbers.count();
         self.points.clear();
@@ -92,9 +93,29 @@ struct Numbers<'tenant> {
     open: Option<RwLockReadGuard<'tenant, Spellings>>,
     lookups: usize,
     found: usize,
+    /// Where the next point's series is likely to stand, and how far that is from the last one's.
+    likely: Option<Place>,
+    stride: u32,
 }
 
 impl Numbers<'_> {
+    /// Notes where a series was found.
+    #[inline]
+    fn found_at(&mut self, place: Place) {
+        self.found += 1;
+        self.likely = Some(place.later(self.stride));
+    }
+
+    #[inline]
+    fn look_up(&mut self) {
+        if self.lookups.is_multiple_of(LOOKUPS) {
+            // Who waits to write gets a turn also while a huge body is read.
+            self.open = None;
+            self.open = Some(self.spellings.read().unwrap_or_else(PoisonError::into_inner));
+        }
+        self.lookups += 1;
+    }
+
     fn count(&mut self) {
         if let Some(spellings) = self.open.take() {
             spellings.count_found(self.found);
@@ -108,14 +129,28 @@ impl SeriesNumbers for Numbers<'_> {
 
     #[inline]
     fn known(&mut self, metric: &str, tags: &str) -> Option<SeriesId> {
-        if self.lookups.is_multiple_of(LOOKUPS) {
-            // Who waits to write gets a turn also while a huge body is read.
-            self.open = None;
-            self.open = Some(self.spellings.read().unwrap_or_else(PoisonError::into_inner));
-        }
-        self.lookups += 1;
-        let series = self.open.as_ref()?.get(metric, tags);
-        self.found += usize::from(series.is_some());
+        self.look_up();
+        let spellings = self.open.as_ref()?;
+        let place = spellings.find(metric, tags)?;
+        let series = spellings.series(place);
+        // Points of one series may come one after the other, or each of the next series.
+        let is_again = self.likely.is_some_and(|likely| likely == place.later(self.stride));
+        self.stride = u32::from(!is_again);
+        self.found_at(place);
+        series
+    }
+
+    #[inline]
+    fn likely(&self) -> Option<(&str, &str)> {
+        self.open.as_ref()?.spelling(self.likely?)
+    }
+
+    #[inline]
+    fn take_likely(&mut self) -> Option<SeriesId> {
+        let place = self.likely?;
+        let series = self.open.as_ref()?.series(place);
+        self.look_up();
+        self.found_at(place);
         series
     }
 

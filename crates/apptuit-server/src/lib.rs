@@ -38,6 +38,7 @@ mod error;
 mod intake;
 mod names;
 mod origin;
+mod patience;
 mod routes;
 mod server;
 mod server_error;
