@@ -165,6 +165,19 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_read_back_as_the_same_bits() {
+        let edges = [0.0, -0.0, 1.0, 1e15, 1e16, 9_007_199_254_740_993.0, 1e18, 1e19, f64::MAX];
+        let near = edges.into_iter().flat_map(|edge| [edge.next_down(), edge, edge.next_up()]);
+        for value in near.flat_map(|value| [value, -value]).filter(|value| value.is_finite()) {
+            let mut out = String::new();
+            push_f64(&mut out, value);
+            let read: serde_json::Number = serde_json::from_str(&out).expect("JSON");
+            assert!(read.is_f64(), "{out}");
+            assert_eq!(out.parse().map(f64::to_bits), Ok(value.to_bits()), "{out}");
+        }
+    }
+
+    #[test]
     fn instants_whose_seconds_would_read_as_milliseconds_are_written_in_milliseconds() {
         for millis in [100_000_000_000_000, 100_000_000_000_001, i64::MAX, i64::MIN, 1, -1, 0] {
             let mut out = String::new();

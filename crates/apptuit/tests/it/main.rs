@@ -1,6 +1,8 @@
 //! The client and the reporter through their public API.
 
+mod deliver;
 mod end_to_end;
+mod environment;
 mod reporter;
 mod retry;
 mod send;
@@ -25,6 +27,6 @@ fn point(metric: &str) -> DataPoint {
 fn json_of(request: &apptuit::client::Request) -> serde_json::Value {
     use apptuit_model::wire::ContentEncoding;
     let encoding = request.header("content-encoding").and_then(ContentEncoding::from_header);
-    let body = encoding.expect("a known encoding").unpack(request.body(), 1 << 20);
+    let body = encoding.expect("a known encoding").unpack(request.body(), 1 << 26);
     serde_json::from_slice(&body.expect("a whole body")).expect("JSON")
 }
