@@ -222,7 +222,7 @@ impl Shared {
     fn wait_until(&self, due: Duration, stop: &Interrupt) -> bool {
         loop {
             let left = due.saturating_sub(self.report.clock.now());
-            if stop.wait(left) {
+            if stop.wait_by(&*self.report.clock, left) {
                 return true;
             }
             if left.is_zero() {
