@@ -5,6 +5,8 @@ mod reporter;
 mod retry;
 mod send;
 mod tour;
+#[cfg(feature = "testing")]
+mod weather;
 mod wire;
 
 use apptuit::client::MockTransport;
