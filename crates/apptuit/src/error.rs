@@ -118,6 +118,19 @@ impl Error {
         self
     }
 
+    pub(crate) fn take_rejected(&mut self) -> Vec<Rejection> {
+        std::mem::take(&mut self.0.rejected)
+    }
+
+    /// The same failure of something else: without its points and its source.
+    pub(crate) fn again(&self) -> Self {
+        let again = Self::new(self.kind(), &*self.0.message).with_retry_after(self.0.retry_after);
+        match self.0.status {
+            Some(status) => again.with_status(status),
+            None => again,
+        }
+    }
+
     /// The same error, with the server's reason at the end of its message.
     pub(crate) fn with_reason(mut self, reason: Option<String>) -> Self {
         if let Some(reason) = reason {
@@ -233,6 +246,12 @@ impl Rejection {
         reason: impl Into<String>,
     ) -> Self {
         Self { index, name: name.into(), reason: reason.into() }
+    }
+
+    /// The same, its place counted from `offset` earlier.
+    pub(crate) fn moved_by(mut self, offset: usize) -> Self {
+        self.index = self.index.map(|index| index + offset);
+        self
     }
 
     /// Its place among the points (or the series, for [`send_series`](crate::Client::send_series))

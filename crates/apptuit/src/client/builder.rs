@@ -1,11 +1,11 @@
 //! What a client is told before it is built.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apptuit_metrics::{Clock, SystemClock};
-use apptuit_model::wire::DEFAULT_ENDPOINT;
+use apptuit_model::wire::{ContentEncoding, DEFAULT_ENDPOINT, PackEffort};
 use apptuit_model::{Sanitizer, Tags};
 
 use super::{Client, HttpTransport, RetryPolicy, Settings, Transport, environment};
@@ -30,6 +30,8 @@ pub struct ClientBuilder {
     query_timeout: Duration,
     transport: Option<Box<dyn Transport>>,
     clock: Box<dyn Clock>,
+    compression: ContentEncoding,
+    pack_effort: PackEffort,
 }
 
 impl ClientBuilder {
@@ -120,6 +122,21 @@ impl ClientBuilder {
         self
     }
 
+    /// How bodies of points are packed. Default: [`ContentEncoding::Deflate`], which every server of
+    /// this service takes.
+    #[must_use]
+    pub fn compression(mut self, compression: ContentEncoding) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// How much time is spent on packing. Default: [`PackEffort::Default`].
+    #[must_use]
+    pub fn pack_effort(mut self, effort: PackEffort) -> Self {
+        self.pack_effort = effort;
+        self
+    }
+
     /// The clock timeouts are measured with. Default: [`SystemClock`].
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
@@ -168,6 +185,9 @@ impl ClientBuilder {
                 None => Box::new(HttpTransport::new()?),
             },
             clock: self.clock,
+            compression: self.compression,
+            pack_effort: self.pack_effort,
+            packer: Mutex::new(None),
         })))
     }
 }
@@ -187,6 +207,8 @@ impl Default for ClientBuilder {
             query_timeout: QUERY_TIMEOUT,
             transport: None,
             clock: Box::new(SystemClock),
+            compression: ContentEncoding::Deflate,
+            pack_effort: PackEffort::Default,
         }
     }
 }

@@ -1,21 +1,30 @@
 //! The client: one server, one token, one pool of connections.
 
+mod body;
 mod builder;
+mod deliver;
 pub(crate) mod environment;
+mod pack;
 mod query;
+mod redirect;
 mod retry;
 mod said;
 mod send;
 mod transport;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apptuit_metrics::Clock;
+use apptuit_model::wire::PutPacker;
 use apptuit_model::{Sanitizer, Tags};
 
+pub use apptuit_model::wire::{ContentEncoding, PackEffort};
+pub use body::Body;
 pub use builder::ClientBuilder;
+pub use deliver::{Delivery, Failure};
+pub use pack::Packed;
 pub use retry::{Interrupt, RetryPolicy};
 pub(crate) use said::shortened;
 pub use transport::{
@@ -53,6 +62,10 @@ struct Settings {
     query_timeout: Duration,
     transport: Box<dyn Transport>,
     clock: Box<dyn Clock>,
+    compression: ContentEncoding,
+    pack_effort: PackEffort,
+    /// The one used last: it has memory that the next body can use.
+    packer: Mutex<Option<PutPacker>>,
 }
 
 impl Client {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use apptuit_metrics::Clock;
 
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 const BASE_PAUSE: Duration = Duration::from_secs(2);
 const MAX_PAUSE: Duration = Duration::from_secs(30);
@@ -100,6 +100,24 @@ impl Interrupt {
     }
 }
 
+/// The end of the time that a call may take.
+#[derive(Clone, Copy)]
+pub(super) struct Deadline<'c> {
+    clock: &'c dyn Clock,
+    at: Duration,
+}
+
+impl<'c> Deadline<'c> {
+    pub(super) fn after(span: Duration, clock: &'c dyn Clock) -> Self {
+        Self { clock, at: clock.now().saturating_add(span) }
+    }
+
+    /// The time until then.
+    pub(super) fn left(&self) -> Duration {
+        self.at.saturating_sub(self.clock.now())
+    }
+}
+
 /// Tries until it succeeds, fails for good, or `timeout` is over. `try_once` is given the time
 /// that is left.
 pub(crate) fn with_retries<T>(
@@ -109,22 +127,24 @@ pub(crate) fn with_retries<T>(
     interrupt: &Interrupt,
     mut try_once: impl FnMut(Duration) -> Result<T>,
 ) -> Result<T> {
-    let deadline = clock.now().saturating_add(timeout);
+    let deadline = Deadline::after(timeout, clock);
     let (mut left, mut tries) = (timeout, 0);
+    if left.is_zero() {
+        return Err(Error::new(ErrorKind::Timeout, "no time is left to send it"));
+    }
     loop {
         tries += 1;
         let error = match try_once(left) {
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
-        left = deadline.saturating_sub(clock.now());
-        let Some(pause) = policy.pause(tries, &error, left, fastrand::f64()) else {
+        let Some(pause) = policy.pause(tries, &error, deadline.left(), fastrand::f64()) else {
             return Err(error);
         };
         if interrupt.wait_by(clock, pause) {
             return Err(error);
         }
-        left = deadline.saturating_sub(clock.now());
+        left = deadline.left();
         if left.is_zero() {
             return Err(error);
         }
@@ -134,7 +154,6 @@ pub(crate) fn with_retries<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
 
     const HOUR: Duration = Duration::from_hours(1);
 

@@ -33,7 +33,7 @@ pub struct Request {
     pub(crate) method: Method,
     pub(crate) url: String,
     pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Arc<Vec<u8>>,
     pub(crate) timeout: Duration,
 }
 
@@ -195,7 +195,7 @@ impl HttpTransport {
                 let headers = request.headers.iter();
                 headers
                     .fold(post, |post, (key, value)| post.header(*key, value))
-                    .send(&request.body)
+                    .send(&request.body[..])
             }
         }?;
         let (head, body) = answer.into_parts();
