@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use apptuit_model::wire::{
-    ContentEncoding, JSON, PointError, PutAnswer, decode_put, encode_points,
+    ContentEncoding, JSON, PUT_PATH, PointError, PutAnswer, decode_put, encode_points,
 };
 use apptuit_model::{DataPoint, TimeSeriesName, Timestamp};
 
@@ -57,10 +57,7 @@ impl Server {
         if !request.header("Authorization").is_some_and(|value| value.starts_with("Bearer ")) {
             return Response::new(401, "");
         }
-        match request.method() {
-            Method::Get => self.query_answer.clone(),
-            Method::Post => self.put(request),
-        }
+        if is_put(request) { self.put(request) } else { self.query_answer.clone() }
     }
 
     fn put(&mut self, request: &Request) -> Response {
@@ -133,9 +130,14 @@ fn points_of(request: &Request) -> Option<Judged> {
     Some((places.zip(decoded.points).collect(), refused))
 }
 
+fn is_put(request: &Request) -> bool {
+    request.method() == Method::Post && request.url().contains(PUT_PATH)
+}
+
 /// The points a put carries; none if it is no put.
 pub(super) fn carried(request: &Request) -> Vec<DataPoint> {
-    let points = points_of(request).map(|(points, _)| points).unwrap_or_default();
+    let points = is_put(request).then(|| points_of(request)).flatten();
+    let points = points.map(|(points, _)| points).unwrap_or_default();
     points.into_iter().map(|(_, point)| point).collect()
 }
 

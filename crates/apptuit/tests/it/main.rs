@@ -1,6 +1,7 @@
 //! The client and the reporter through their public API.
 
 mod end_to_end;
+mod hostile_network;
 mod reporter;
 mod retry;
 mod send;
