@@ -93,6 +93,11 @@ impl Interrupt {
         let waited = self.state.1.wait_timeout_while(guard, pause, |triggered| !*triggered);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
+
+    /// Waits for `pause` of this clock's time, or until triggered; says whether it was triggered.
+    pub fn wait_by(&self, clock: &dyn Clock, pause: Duration) -> bool {
+        clock.pause(pause, &|span| self.wait(span))
+    }
 }
 
 /// The end of the time that a call may take.
@@ -136,7 +141,7 @@ pub(crate) fn with_retries<T>(
         let Some(pause) = policy.pause(tries, &error, deadline.left(), fastrand::f64()) else {
             return Err(error);
         };
-        if interrupt.wait(pause) {
+        if interrupt.wait_by(clock, pause) {
             return Err(error);
         }
         left = deadline.left();

@@ -1,6 +1,7 @@
 //! The reporter: every interval, instruments become points and go to a sink.
 
 mod builder;
+mod process_metrics;
 mod report;
 mod self_metrics;
 mod sink;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use apptuit_metrics::Registry;
 
 pub use builder::{HostTag, ReporterBuilder};
+pub use process_metrics::ProcessMetrics;
 pub use sink::PointSink;
 
 use self::report::{Outcome, Report};
@@ -220,7 +222,7 @@ impl Shared {
     fn wait_until(&self, due: Duration, stop: &Interrupt) -> bool {
         loop {
             let left = due.saturating_sub(self.report.clock.now());
-            if stop.wait(left) {
+            if stop.wait_by(&*self.report.clock, left) {
                 return true;
             }
             if left.is_zero() {
