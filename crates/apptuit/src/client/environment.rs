@@ -8,6 +8,7 @@
 //! | `APPTUIT_PY_TAGS` | the same under its old name |
 //! | `APPTUIT_API_ENDPOINT` | the server, if none is passed |
 //! | `APPTUIT_DISABLE_HOST_TAG` | `true` keeps the host's name out of reports |
+//! | `APPTUIT_SPOOL_DIR` | where reporters keep what they cannot deliver, if they are not told |
 //! | `SSL_CERT_FILE` | certificates to trust instead of the built-in ones |
 
 use std::env;
@@ -21,6 +22,7 @@ const OLD_TOKEN: &str = "APPTUIT_PY_TOKEN";
 const TAGS: &str = "APPTUIT_TAGS";
 const OLD_TAGS: &str = "APPTUIT_PY_TAGS";
 pub(crate) const ENDPOINT: &str = "APPTUIT_API_ENDPOINT";
+const SPOOL_DIR: &str = "APPTUIT_SPOOL_DIR";
 const DISABLE_HOST_TAG: &str = "APPTUIT_DISABLE_HOST_TAG";
 #[cfg(feature = "tls")]
 const CERTIFICATE_FILE: &str = "SSL_CERT_FILE";
@@ -37,6 +39,10 @@ pub(crate) fn endpoint() -> Option<String> {
 pub(crate) fn tags() -> Result<Tags> {
     first_of([TAGS, OLD_TAGS], variable)
         .map_or_else(|| Ok(Tags::new()), |(name, text)| parse_tags(name, &text))
+}
+
+pub(crate) fn spool_dir() -> Option<std::path::PathBuf> {
+    env::var_os(SPOOL_DIR).filter(|directory| !directory.is_empty()).map(Into::into)
 }
 
 pub(crate) fn host_tag_is_disabled() -> Result<bool> {
