@@ -44,7 +44,7 @@ impl RetryPolicy {
     }
 
     /// The longest pause before retry `n`, counted from 1.
-    fn longest_pause(&self, n: u32) -> Duration {
+    pub(crate) fn longest_pause(&self, n: u32) -> Duration {
         let factor = 1_u32.checked_shl(n).unwrap_or(u32::MAX);
         self.base_pause.saturating_mul(factor).min(MAX_PAUSE)
     }
@@ -83,7 +83,7 @@ pub(crate) enum RetryAfter {
 }
 
 impl RetryAfter {
-    fn pause(self, now: Timestamp) -> Duration {
+    pub(crate) fn pause(self, now: Timestamp) -> Duration {
         match self {
             Self::Pause(pause) => pause,
             Self::Until(then) => {
