@@ -263,12 +263,11 @@ impl Outbox {
         };
         let (sink, interrupt) = (Arc::clone(&self.sink), trip.interrupt.clone());
         let (sent, deadline) = (parcel.clone(), trip.deadline);
-        desk.wait_for(move || sent.deliver(&*sink, left(deadline), &interrupt)).unwrap_or_else(
-            || {
+        desk.wait_for(&self.clock, move || sent.deliver(&*sink, left(deadline), &interrupt))
+            .unwrap_or_else(|| {
                 let message = "there was no answer when the reporter had to stop";
                 parcel.failure(Error::new(ErrorKind::Timeout, message))
-            },
-        )
+            })
     }
 
     /// Lets the pace know how a try went; says whether a failure may be the batch's own.

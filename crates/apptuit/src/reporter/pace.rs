@@ -102,7 +102,12 @@ mod tests {
     #[test]
     fn a_server_that_asks_for_time_is_given_it() {
         let mut pace = Pace::default();
-        pace.failed(secs(1), NOON, &down().with_retry_after(Some(RetryAfter::Pause(secs(60)))), 0.5);
+        pace.failed(
+            secs(1),
+            NOON,
+            &down().with_retry_after(Some(RetryAfter::Pause(secs(60)))),
+            0.5,
+        );
         assert_eq!((pace.not_before(), pace.asked(secs(11))), (secs(61), secs(50)));
         pace.delivered(secs(70), secs(1), 0.0);
         assert_eq!(pace.asked(secs(70)), Duration::ZERO);

@@ -60,7 +60,7 @@ struct State {
     /// Threads other than the driver that have slept here and live.
     workers: usize,
     sleepers: BTreeMap<u64, Sleeper>,
-    /// Grows whenever a thread goes to sleep: what it did before may have woken others.
+    /// Grows whenever a thread goes to sleep or ends: what it did before may have woken others.
     round: u64,
 }
 
@@ -81,7 +81,9 @@ struct Membership(SimulatedClock);
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.0.lock().workers -= 1;
+        let mut state = self.0.lock();
+        state.workers -= 1;
+        state.round += 1;
         self.0.0.changed.notify_all();
     }
 }
@@ -244,8 +246,14 @@ impl Clock for SimulatedClock {
 
     fn pause(&self, span: Duration, wait: &dyn Fn(Duration) -> bool) -> bool {
         let is_woken = || wait(Duration::ZERO);
-        if span.is_zero() || is_woken() {
-            return is_woken();
+        if !self.is_driver() {
+            self.join();
+        }
+        if is_woken() {
+            return true;
+        }
+        if span.is_zero() {
+            return false;
         }
         self.sleep_unless(span, Some(&is_woken))
     }
