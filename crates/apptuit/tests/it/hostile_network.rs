@@ -203,3 +203,30 @@ fn the_wrong_one_of_http_and_https_is_told_apart_from_a_server_that_is_down() {
     assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
     assert!(error.to_string().contains("does the server speak http?"), "{error}");
 }
+
+#[cfg(feature = "testing")]
+#[test]
+fn the_faults_of_the_weather_kit_look_as_those_of_real_sockets() {
+    use apptuit::testing::{Fault, Weather};
+
+    for (fault, manner) in [
+        (Fault::reset(), Manner::ResetAfterRequest),
+        (Fault::cut(), Manner::Close(TORN)),
+        (Fault::cut(), Manner::HalfClose(TORN_CHUNK)),
+        (Fault::silence(), Manner::Silence),
+        (Fault::drip(0.01), Manner::Drip(WHOLE, Duration::from_millis(60))),
+        (Fault::redirect(302, "/x"), Manner::Answer("HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n")),
+        (Fault::status(503), Manner::Answer("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")),
+    ] {
+        let server = HostileServer::start([manner.clone()]);
+        let limit = Duration::from_millis(400);
+        let real = client(&server.endpoint()).timeout(limit).build().unwrap();
+        let real = real.send(&[point("a")]).unwrap_err();
+        let weather = Weather::new();
+        weather.next(fault);
+        let played = weather.client().timeout(limit).build().unwrap();
+        let played = played.send(&[point("a")]).unwrap_err();
+        let told = |error: &Error| (error.kind(), error.status(), error.is_retryable());
+        assert_eq!(told(&played), told(&real), "{manner:?}: {played} and {real}");
+    }
+}

@@ -8,6 +8,8 @@ mod send;
 mod tour;
 #[cfg(feature = "testing")]
 mod weather;
+#[cfg(feature = "testing")]
+mod weather_matrix;
 mod wire;
 
 use apptuit::client::MockTransport;
