@@ -15,6 +15,8 @@ const GOOD: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 const WHOLE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"outputs\":[]}";
 const TORN: &str = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"outputs\":[";
 const TORN_CHUNK: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n20\r\n{\"out";
+#[cfg(feature = "testing")]
+const MOVED: &str = "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n";
 const HALF_HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Le";
 
 /// What a call may take beside its timeout, on a machine that does much else.
@@ -215,7 +217,7 @@ fn the_faults_of_the_weather_kit_look_as_those_of_real_sockets() {
         (Fault::cut(), Manner::HalfClose(TORN_CHUNK)),
         (Fault::silence(), Manner::Silence),
         (Fault::drip(0.01), Manner::Drip(WHOLE, Duration::from_millis(60))),
-        (Fault::redirect(302, "/x"), Manner::Answer("HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n")),
+        (Fault::redirect(302, "/x"), Manner::Answer(MOVED)),
         (Fault::status(503), Manner::Answer("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")),
     ] {
         let server = HostileServer::start([manner.clone()]);
