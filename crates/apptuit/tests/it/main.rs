@@ -10,10 +10,18 @@ mod tour;
 mod weather;
 #[cfg(feature = "testing")]
 mod weather_matrix;
+#[cfg(feature = "testing")]
+mod weather_reliability;
 mod wire;
 
 use apptuit::client::MockTransport;
 use apptuit::{Client, ClientBuilder, DataPoint, Timestamp};
+
+/// Says what a test lacks on this machine; continuous integration has to have it.
+fn skip(lacking: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{lacking}");
+    println!("skipped: {lacking}");
+}
 
 /// A client that speaks to `server` and knows nothing of the environment.
 fn client_of(server: &MockTransport) -> ClientBuilder {
