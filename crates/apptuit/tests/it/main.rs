@@ -18,6 +18,7 @@ use apptuit::client::MockTransport;
 use apptuit::{Client, ClientBuilder, DataPoint, Timestamp};
 
 /// Says what a test lacks on this machine; continuous integration has to have it.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn skip(lacking: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{lacking}");
     println!("skipped: {lacking}");
