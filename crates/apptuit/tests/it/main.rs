@@ -1,9 +1,12 @@
 //! The client and the reporter through their public API.
 
+mod depot;
 mod end_to_end;
+mod ledger;
 mod reporter;
 mod retry;
 mod send;
+mod spool;
 mod tour;
 mod wire;
 
