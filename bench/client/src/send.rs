@@ -76,22 +76,19 @@ fn points() -> Vec<DataPoint> {
     points
 }
 
-fn peers(points: &[DataPoint]) -> Vec<Peer<'_>> {
-    let peer = |point: &'_ DataPoint| Peer {
-        metric: point.metric(),
-        tags: point.tags().iter().collect(),
-        timestamp: point.timestamp().as_secs(),
-        value: point.value(),
-    };
-    // A closure cannot say that what it returns borrows from what it is given.
-    fn typed<'a>(peer: impl Fn(&'a DataPoint) -> Peer<'a>) -> impl Fn(&'a DataPoint) -> Peer<'a> {
-        peer
+impl<'a> From<&'a DataPoint> for Peer<'a> {
+    fn from(point: &'a DataPoint) -> Self {
+        Self {
+            metric: point.metric(),
+            tags: point.tags().iter().collect(),
+            timestamp: point.timestamp().as_secs(),
+            value: point.value(),
+        }
     }
-    points.iter().map(typed(peer)).collect()
 }
 
 fn json(effort: &Effort, points: &[DataPoint]) -> Result<Pair, String> {
-    let peers = peers(points);
+    let peers: Vec<Peer<'_>> = points.iter().map(Peer::from).collect();
     let theirs = || serde_json::to_vec(&peers).expect("numbers and texts have a JSON");
     let read = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).expect("JSON");
     if read(&encode_points(points)) != read(&theirs()) {
@@ -101,7 +98,7 @@ fn json(effort: &Effort, points: &[DataPoint]) -> Result<Pair, String> {
 }
 
 fn packed(effort: &Effort, points: &[DataPoint]) -> Result<Pair, String> {
-    let peers = peers(points);
+    let peers: Vec<Peer<'_>> = points.iter().map(Peer::from).collect();
     let theirs = || {
         let json = serde_json::to_vec(&peers).expect("numbers and texts have a JSON");
         miniz_oxide::deflate::compress_to_vec_zlib(&json, 6)
@@ -165,8 +162,9 @@ fn posted(effort: &Effort) -> Result<Pair, Box<dyn std::error::Error>> {
 fn report(client: &Client) -> Body {
     let points = points();
     let packed = |count: usize| client.pack(&points[..count]).bodies.remove(0);
-    let count = (1..points.len()).find(|count| packed(*count).bytes().len() >= REPORT_BYTES);
-    packed(count.expect("50 000 points have more"))
+    let counts = (100..points.len()).step_by(10);
+    let mut bodies = counts.map(packed).filter(|body| body.bytes().len() >= REPORT_BYTES);
+    bodies.next().expect("50 000 points have more")
 }
 
 fn peak(points: &[DataPoint]) -> Result<Pair, Box<dyn std::error::Error>> {

@@ -2,11 +2,10 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::time::Duration;
 
 use apptuit_model::TimeSeriesName;
 
-use crate::client::shortened;
+use crate::client::{RetryAfter, shortened};
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -28,7 +27,7 @@ struct Inner {
     failed: u64,
     query_position: Option<(usize, Option<usize>)>,
     hints: Vec<String>,
-    retry_after: Option<Duration>,
+    retry_after: Option<RetryAfter>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -93,7 +92,7 @@ impl Error {
     }
 
     /// How long the server asks to wait before the next try.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<RetryAfter> {
         self.0.retry_after
     }
 
@@ -149,7 +148,7 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_retry_after(mut self, pause: Option<Duration>) -> Self {
+    pub(crate) fn with_retry_after(mut self, pause: Option<RetryAfter>) -> Self {
         self.0.retry_after = pause;
         self
     }

@@ -17,6 +17,7 @@
 //! | know what to do after a failure | [`Error::kind`], [`Error::is_retryable`], [`Error::rejected`] |
 //! | report what libraries record with the `metrics` facade | `metrics::metrics_facade` (feature `metrics-facade`) |
 //! | be scraped by Prometheus too | `metrics::open_metrics` (feature `open-metrics`) |
+//! | test what a program does in an outage | `testing` (feature `testing`) |
 //! | test what a program records | `metrics::testing` (feature `testing`) |
 //! | test without a server | [`MockTransport`](client::MockTransport), a [`PointSink`](reporter::PointSink) of your own |
 //!
@@ -30,6 +31,8 @@ mod error;
 mod frame;
 pub mod reporter;
 mod result;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use apptuit_metrics as metrics;
 pub use apptuit_model::{

@@ -8,7 +8,8 @@ use apptuit_metrics::{Clock, SystemClock};
 use apptuit_model::wire::{ContentEncoding, DEFAULT_ENDPOINT, PackEffort};
 use apptuit_model::{Sanitizer, Tags};
 
-use super::{Client, HttpTransport, RetryPolicy, Settings, Transport, environment};
+use super::warning::{WarningHook, Warnings};
+use super::{Client, HttpTransport, RetryPolicy, Settings, Transport, Warning, environment};
 use crate::{Error, ErrorKind, Result};
 
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -32,6 +33,7 @@ pub struct ClientBuilder {
     clock: Box<dyn Clock>,
     compression: ContentEncoding,
     pack_effort: PackEffort,
+    on_warning: Option<WarningHook>,
 }
 
 impl ClientBuilder {
@@ -65,7 +67,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Reads no variable at all but `SSL_CERT_FILE` and those of proxies.
+    /// Reads no variable at all but those of certificates and of proxies.
     #[must_use]
     pub fn ignore_environment(mut self) -> Self {
         self.reads_environment = false;
@@ -144,6 +146,14 @@ impl ClientBuilder {
         self
     }
 
+    /// What is called with each [`Warning`], once, by the thread that comes across it. Default:
+    /// nothing; [`Client::warnings`] has them all.
+    #[must_use]
+    pub fn on_warning(mut self, hook: impl Fn(&Warning) + Send + Sync + 'static) -> Self {
+        self.on_warning = Some(Arc::new(hook));
+        self
+    }
+
     /// The client. Nothing is sent yet.
     ///
     /// # Errors
@@ -151,9 +161,10 @@ impl ClientBuilder {
     /// [`ErrorKind::Configuration`]: there is no token, or a setting or a variable of the
     /// environment makes no sense.
     pub fn build(self) -> Result<Client> {
+        let mut warnings = Vec::new();
         let token = self.token.filter(|token| !token.trim().is_empty());
         let token = match token {
-            None if self.reads_environment => environment::token(),
+            None if self.reads_environment => environment::token(&mut warnings),
             token => token,
         };
         let endpoint = match self.endpoint {
@@ -162,7 +173,7 @@ impl ClientBuilder {
         };
         let reads_tags = self.reads_environment && self.reads_environment_tags;
         let global_tags = if self.global_tags.is_empty() && reads_tags {
-            environment::tags()?
+            environment::tags_with_warnings(&mut warnings)?
         } else {
             self.global_tags
         };
@@ -171,6 +182,8 @@ impl ClientBuilder {
                 return Err(configuration(format!("the {what} is zero")));
             }
         }
+        let warnings = Warnings::new(self.on_warning, &warnings);
+        warnings.tags(&global_tags, self.sanitizer);
         Ok(Client(Arc::new(Settings {
             token: checked_token(token)?,
             endpoint: checked_endpoint(endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT))?,
@@ -188,6 +201,7 @@ impl ClientBuilder {
             compression: self.compression,
             pack_effort: self.pack_effort,
             packer: Mutex::new(None),
+            warnings,
         })))
     }
 }
@@ -209,6 +223,7 @@ impl Default for ClientBuilder {
             clock: Box::new(SystemClock),
             compression: ContentEncoding::Deflate,
             pack_effort: PackEffort::Default,
+            on_warning: None,
         }
     }
 }

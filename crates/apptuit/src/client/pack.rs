@@ -1,11 +1,10 @@
 //! Points become bodies: named, checked, written and packed in one pass.
 
-use std::borrow::Cow;
 use std::sync::PoisonError;
 
 use apptuit_model::limits::BATCH_POINTS;
 use apptuit_model::wire::PutPacker;
-use apptuit_model::{DataPoint, NameError, TimeSeries, TimeSeriesName, Timestamp};
+use apptuit_model::{DataPoint, NameError, Sanitizer, TimeSeries, TimeSeriesName, Timestamp};
 
 use super::Client;
 use super::body::{Body, new_key, part_key};
@@ -136,25 +135,23 @@ impl Client {
     }
 
     /// The name as it travels: global tags merged under its own, sanitised, checked.
-    fn outgoing_name<'a>(
-        &self,
-        name: &'a TimeSeriesName,
-    ) -> Result<Cow<'a, TimeSeriesName>, NameError> {
-        let merged = if self.0.global_tags.is_empty() {
-            Cow::Borrowed(name)
-        } else {
-            Cow::Owned(name.with_tags(name.tags().merged_over(&self.0.global_tags)))
-        };
-        let mut clean = self.0.sanitizer.name(&merged)?;
-        if !self.0.global_tags.is_empty() {
-            // Keys may have become one only now: the series' own tag wins over a global one.
-            let own = self.0.sanitizer.name(name)?;
-            clean = clean.with_tags(own.tags().merged_over(clean.tags()));
-        }
+    fn outgoing_name(&self, name: &TimeSeriesName) -> Result<TimeSeriesName, NameError> {
+        let (sanitizer, global) = (self.0.sanitizer, &self.0.global_tags);
+        let merged = name.with_tags(name.tags().merged_over(global));
+        let mut clean = sanitizer.name(&merged)?;
         if clean.tags().is_empty() {
             return Err(NameError::NoTags { metric: name.metric().to_owned() });
         }
-        Ok(Cow::Owned(clean))
+        if clean.tags().len() < merged.tags().len() {
+            // Keys have become one: the series' own tag wins over a global one.
+            let own = sanitizer.name(name)?;
+            clean = clean.with_tags(own.tags().merged_over(clean.tags()));
+            self.0.warnings.tags(name.tags(), sanitizer);
+        }
+        if sanitizer != Sanitizer::Off {
+            self.0.warnings.metric(name.metric(), clean.metric());
+        }
+        Ok(clean)
     }
 
     /// The packer that was used last, or a new one: one that has worked keeps its memory.

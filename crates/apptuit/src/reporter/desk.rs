@@ -1,7 +1,10 @@
 //! How threads of one reporter wait for each other, always within a bounded time.
 
+use std::cell::Cell;
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use apptuit_metrics::{Clock, SystemClock};
@@ -83,12 +86,13 @@ impl Desk {
     /// left to end on its own.
     pub(super) fn wait_for<T: Send + 'static>(
         self: &Arc<Self>,
+        clock: &Arc<dyn Clock>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         let is_last = self.stopping().is_some();
         let (done, desk) = (Arc::new(Mutex::new(None)), Arc::clone(self));
         let slot = Arc::clone(&done);
-        let worker = thread::Builder::new().name("apptuit-delivery".to_owned()).spawn(move || {
+        let worker = spawn("apptuit-delivery", clock, move || {
             let result = work();
             *lock(&slot) = Some(result);
             // Under the lock, so that a waiter does not miss it between its look and its wait.
@@ -97,21 +101,63 @@ impl Desk {
         });
         // Without a thread nothing can be waited for: what was to be done is left undone.
         worker.ok()?;
-        let mut stop = lock(&self.stop);
-        loop {
-            if let Some(result) = lock(&done).take() {
-                return Some(result);
-            }
+        let left = |stop: Option<Stop>| {
             let deadline = stop.map(|stop| if is_last { stop.end } else { stop.leave });
-            let left = deadline.map_or(Duration::MAX, left);
-            if left.is_zero() {
-                return None;
+            deadline.map_or(Duration::MAX, left)
+        };
+        let is_over = |span: Duration| {
+            let stop = lock(&self.stop);
+            if lock(&done).is_some() {
+                return true;
             }
+            let span = span.min(left(*stop));
+            let waited = self.changed.wait_timeout(stop, span);
+            let stop = waited.unwrap_or_else(PoisonError::into_inner).0;
+            lock(&done).is_some() || left(*stop).is_zero()
+        };
+        while !is_over(Duration::ZERO) {
             // Longer spans overflow on some systems.
-            let span = left.min(Duration::from_hours(1));
-            stop = self.changed.wait_timeout(stop, span).unwrap_or_else(PoisonError::into_inner).0;
+            clock.pause(Duration::from_hours(1), &is_over);
         }
+        lock(&done).take()
     }
+}
+
+/// Starts a thread that the clock knows when this returns: a simulated one lets no time pass
+/// without it.
+pub(super) fn spawn(
+    name: &str,
+    clock: &Arc<dyn Clock>,
+    work: impl FnOnce() + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
+    let (greeting, greeted) = sync_channel(1);
+    let clock = Arc::clone(clock);
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+        clock.pause(Duration::ZERO, &|_| false);
+        // The other end waits for it.
+        let _ = greeting.send(());
+        work();
+    })?;
+    // A thread that has ended has greeted.
+    let _ = greeted.recv();
+    Ok(thread)
+}
+
+/// Waits for what another thread sends, for `timeout` of this clock's time.
+pub(super) fn receive<T>(
+    receiver: &Receiver<T>,
+    clock: &dyn Clock,
+    timeout: Duration,
+) -> Result<T, RecvTimeoutError> {
+    let received = Cell::new(None);
+    clock.pause(timeout, &|span| match receiver.recv_timeout(span) {
+        Err(RecvTimeoutError::Timeout) => false,
+        other => {
+            received.set(Some(other));
+            true
+        }
+    });
+    received.into_inner().unwrap_or(Err(RecvTimeoutError::Timeout))
 }
 
 /// The time until `deadline` on the system's clock.
@@ -139,10 +185,11 @@ mod tests {
     #[test]
     fn work_that_hangs_is_left_when_the_reporter_stops() {
         let desk = Arc::new(Desk::default());
-        assert_eq!(desk.wait_for(|| 7), Some(7));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        assert_eq!(desk.wait_for(&clock, || 7), Some(7));
         desk.stop(Duration::from_millis(10));
         let (release, hang) = std::sync::mpsc::channel::<()>();
-        assert_eq!(desk.wait_for(move || hang.recv().is_ok()), None);
+        assert_eq!(desk.wait_for(&clock, move || hang.recv().is_ok()), None);
         drop(release);
     }
 

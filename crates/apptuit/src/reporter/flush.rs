@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::thread;
 use std::time::Duration;
 
 use apptuit_metrics::{Clock, SystemClock};
 
-use super::desk::left;
+use super::desk::{self, left};
 use super::outbox::{Outbox, Replayed, Trip};
 use super::report::Occasion;
 use super::{Ledger, Shared};
@@ -41,13 +40,14 @@ pub(super) fn flush(shared: &Arc<Shared>, timeout: Duration) -> FlushReport {
     let interrupt = Interrupt::new();
     let (flushed, stop) = (Arc::clone(shared), interrupt.clone());
     let deadline = SystemClock.now().saturating_add(timeout);
-    let thread = thread::Builder::new().name("apptuit-flush".to_owned()).spawn(move || {
+    let clock = &shared.report.clock;
+    let thread = desk::spawn("apptuit-flush", clock, move || {
         send_all(&flushed, deadline, &stop);
         // The other end is gone if it took too long.
         let _ = sender.send(());
     });
     if thread.is_ok() {
-        let _ = done.recv_timeout(timeout);
+        let _ = desk::receive(&done, &**clock, timeout);
     }
     interrupt.trigger();
     outcome(shared, &before)

@@ -263,12 +263,11 @@ impl Outbox {
         };
         let (sink, interrupt) = (Arc::clone(&self.sink), trip.interrupt.clone());
         let (sent, deadline) = (parcel.clone(), trip.deadline);
-        desk.wait_for(move || sent.deliver(&*sink, left(deadline), &interrupt)).unwrap_or_else(
-            || {
+        desk.wait_for(&self.clock, move || sent.deliver(&*sink, left(deadline), &interrupt))
+            .unwrap_or_else(|| {
                 let message = "there was no answer when the reporter had to stop";
                 parcel.failure(Error::new(ErrorKind::Timeout, message))
-            },
-        )
+            })
     }
 
     /// Lets the pace know how a try went; says whether a failure may be the batch's own.
@@ -276,7 +275,7 @@ impl Outbox {
         let now = self.clock.now();
         let pace = &mut lock(&self.waiting).pace;
         if let Some((_, error)) = delivered.failed.iter().find(|(_, error)| is_kept(error)) {
-            return pace.failed(now, error, fastrand::f64());
+            return pace.failed(now, self.clock.timestamp(), error, fastrand::f64());
         }
         pace.delivered(now, now.saturating_sub(started), fastrand::f64());
         false

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use apptuit_model::Timestamp;
+
 use crate::{Error, RetryPolicy};
 
 /// The pauses between tries grow as a client's do.
@@ -41,10 +43,16 @@ impl Pace {
 
     /// The server could not be reached, or failed. Says whether it had worked since the last
     /// failure, so that the batch rather than the server may be the reason.
-    pub(super) fn failed(&mut self, now: Duration, error: &Error, chance: f64) -> bool {
+    pub(super) fn failed(
+        &mut self,
+        now: Duration,
+        date: Timestamp,
+        error: &Error,
+        chance: f64,
+    ) -> bool {
         self.failures = self.failures.saturating_add(1);
         let drawn = BACK_OFF.longest_pause(self.failures.min(30)).mul_f64(chance);
-        let asked = error.retry_after().unwrap_or_default();
+        let asked = error.retry_after().map_or(Duration::ZERO, |asked| asked.pause(date));
         self.asked = now.saturating_add(asked);
         self.not_before = now.saturating_add(drawn.max(asked));
         std::mem::take(&mut self.works)
@@ -65,6 +73,9 @@ impl Pace {
 mod tests {
     use super::*;
     use crate::ErrorKind;
+    use crate::client::RetryAfter;
+
+    const NOON: Timestamp = Timestamp::from_secs(43_200);
 
     fn secs(n: u64) -> Duration {
         Duration::from_secs(n)
@@ -79,19 +90,24 @@ mod tests {
         let mut pace = Pace::default();
         let mut longest = Vec::new();
         for _ in 0..40 {
-            pace.failed(secs(100), &down(), 1.0);
+            pace.failed(secs(100), NOON, &down(), 1.0);
             longest.push(pace.not_before().as_secs() - 100);
         }
         assert_eq!(longest[..5], [4, 8, 16, 30, 30]);
         assert_eq!(longest[39], 30);
-        pace.failed(secs(100), &down(), 0.0);
+        pace.failed(secs(100), NOON, &down(), 0.0);
         assert_eq!(pace.not_before(), secs(100));
     }
 
     #[test]
     fn a_server_that_asks_for_time_is_given_it() {
         let mut pace = Pace::default();
-        pace.failed(secs(1), &down().with_retry_after(Some(secs(60))), 0.5);
+        pace.failed(
+            secs(1),
+            NOON,
+            &down().with_retry_after(Some(RetryAfter::Pause(secs(60)))),
+            0.5,
+        );
         assert_eq!((pace.not_before(), pace.asked(secs(11))), (secs(61), secs(50)));
         pace.delivered(secs(70), secs(1), 0.0);
         assert_eq!(pace.asked(secs(70)), Duration::ZERO);
@@ -107,9 +123,9 @@ mod tests {
     #[test]
     fn a_failure_after_a_delivery_may_be_the_batchs_own() {
         let mut pace = Pace::default();
-        assert!(!pace.failed(secs(1), &down(), 0.5));
+        assert!(!pace.failed(secs(1), NOON, &down(), 0.5));
         pace.delivered(secs(2), secs(1), 0.5);
-        assert!(pace.failed(secs(3), &down(), 0.5));
-        assert!(!pace.failed(secs(4), &down(), 0.5));
+        assert!(pace.failed(secs(3), NOON, &down(), 0.5));
+        assert!(!pace.failed(secs(4), NOON, &down(), 0.5));
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use apptuit_metrics::{Clock, SystemClock};
 
-use super::desk::Desk;
+use super::desk::{self, Desk};
 use super::outbox::{Replayed, Trip};
 use super::report::Occasion;
 use super::{FlushReport, Ledger, Shared, flush};
@@ -37,14 +37,13 @@ impl RunningReporter {
             desk: Arc::clone(&desk),
             interrupt: interrupt.clone(),
         };
-        let thread = thread::Builder::new()
-            .name("apptuit-reporter".to_owned())
-            .spawn(move || life.run(&sender))
-            .map_err(|error| {
-                shared.is_running.store(false, Ordering::Release);
-                let message = format!("the reporter's thread cannot start: {error}");
-                Error::new(ErrorKind::Configuration, message).with_source(error)
-            })?;
+        let thread =
+            desk::spawn("apptuit-reporter", &shared.report.clock, move || life.run(&sender))
+                .map_err(|error| {
+                    shared.is_running.store(false, Ordering::Release);
+                    let message = format!("the reporter's thread cannot start: {error}");
+                    Error::new(ErrorKind::Configuration, message).with_source(error)
+                })?;
         let thread = Some((thread, last_result));
         Ok(Self { shared: Arc::clone(shared), desk, interrupt, thread })
     }
@@ -100,7 +99,7 @@ impl RunningReporter {
             // A handler or a gauge stops its own reporter: the last report follows when it returns.
             return Ok(());
         }
-        let result = match last_result.recv_timeout(timeout) {
+        let result = match desk::receive(&last_result, &*self.shared.report.clock, timeout) {
             Ok(result) => result,
             Err(RecvTimeoutError::Timeout) => {
                 let seconds = timeout.as_secs_f64();

@@ -2,12 +2,17 @@
 
 mod depot;
 mod end_to_end;
+mod hostile_network;
 mod ledger;
 mod reporter;
 mod retry;
 mod send;
 mod spool;
 mod tour;
+#[cfg(feature = "testing")]
+mod weather;
+#[cfg(feature = "testing")]
+mod weather_matrix;
 mod wire;
 
 use apptuit::client::MockTransport;
