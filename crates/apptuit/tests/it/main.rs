@@ -1,10 +1,13 @@
 //! The client and the reporter through their public API.
 
+mod depot;
 mod end_to_end;
 mod hostile_network;
+mod ledger;
 mod reporter;
 mod retry;
 mod send;
+mod spool;
 mod tour;
 #[cfg(feature = "testing")]
 mod weather;
