@@ -4,6 +4,7 @@
 //! seconds, with a fraction only where there is one, and above 10^11 milliseconds.
 
 mod encoding;
+mod nearest;
 mod number;
 mod put;
 mod query;

@@ -5,6 +5,7 @@
 //! of RFC 8259 allows, and a number is the same double, bit by bit, that the standard library reads.
 
 use crate::Timestamp;
+use crate::wire::nearest::nearest;
 use crate::wire::number::{timestamp_from, timestamp_from_whole};
 
 /// The powers of ten that are doubles exactly.
@@ -188,6 +189,12 @@ impl<'text> Number<'text> {
             && !self.has_exponent
         {
             let value = digits as f64 / power;
+            return if self.is_negative { -value } else { value };
+        }
+        if let Some(digits) = self.digits
+            && !self.has_exponent
+            && let Some(value) = nearest(digits, self.power)
+        {
             return if self.is_negative { -value } else { value };
         }
         self.text.parse().unwrap_or(f64::NAN)
