@@ -3,81 +3,99 @@
 /// Powers of ten from minus this to this: 5^55 is the last to fit 128 bits.
 const MAX_EXPONENT: i32 = 55;
 
-static POWERS_OF_FIVE: [Power; 2 * MAX_EXPONENT as usize + 1] = powers_of_five();
+static POWERS: [Power; 2 * MAX_EXPONENT as usize + 1] = powers();
 
-/// A power of five, at least `bits * 2^exponent` and less than `(bits + 1) * 2^exponent`.
+/// A power of ten: `high` and `low` are the leading 128 bits of its power of five, the highest of them
+/// set, rounded up.
 #[derive(Clone, Copy)]
 struct Power {
-    /// The highest bit is set.
-    bits: u128,
-    exponent: i32,
+    high: u64,
+    low: u64,
+    /// The exponent of two of a product with these bits, of which the upper 63 are kept.
+    scale: i32,
 }
 
 /// The double nearest to `digits * 10^exponent`, of two the even one; `None` if one product does not
 /// tell it, which is rare, or the exponent is larger than series have.
 ///
-/// A power of five in 128 bits times the digits gives the leading bits of the decimal, and how much
-/// they may lack. If that cannot change how they are rounded, the double is known. (The idea is that
-/// of Eisel and Lemire, "Number parsing at a gigabyte per second", 2021, with the whole product
-/// always taken, which makes the argument short.)
+/// The product of the digits and a power of five in 128 bits gives the leading bits of the decimal,
+/// which are rounded to a double's 53. (The idea is that of Eisel and Lemire, "Number parsing at a
+/// gigabyte per second", 2021; here the whole product is always taken, which makes the argument
+/// short.)
+#[inline]
 pub(super) fn nearest(digits: u64, exponent: i32) -> Option<f64> {
+    let place = usize::try_from(exponent.checked_add(MAX_EXPONENT)?).ok()?;
+    let power = POWERS.get(place)?;
     if digits == 0 {
         return Some(0.0);
     }
-    let place = usize::try_from(exponent.checked_add(MAX_EXPONENT)?).ok()?;
-    let power = POWERS_OF_FIVE.get(place)?;
     let zeros = digits.leading_zeros();
     let normal = u128::from(digits << zeros);
-    // The upper 128 of the product's 192 bits. The power may lack less than one, and the lower bits
-    // are cut: the true product is in `product..product + 2`.
-    let low = normal * (power.bits & u128::from(u64::MAX));
-    let product = normal * (power.bits >> 64) + (low >> 64);
-    // Of its 127 or 128 bits a double has 53.
-    let cut_bits = 75 - product.leading_zeros();
-    let cut = product & ((1 << cut_bits) - 1);
-    let half = 1_u128 << (cut_bits - 1);
-    if half.wrapping_sub(cut) < 2 {
+    // The upper 128 of the product's 192 bits. The power is too large by less than one, and the lower
+    // bits are cut: the true product is less than one below this, or less than one above.
+    let product = normal * u128::from(power.high) + ((normal * u128::from(power.low)) >> 64);
+    let (high, low) = halves(product);
+    // So how it is rounded is known, unless this is the middle between two doubles.
+    if low < 2 && is_middle(high) {
         return None;
     }
-    let kept = u64::try_from(product >> cut_bits).ok()? + u64::from(cut > half);
-    // The digits were shifted, the product stands for 2^64 of itself, and ten is five times two.
-    let scale = 64 - zeros.cast_signed() + power.exponent + exponent + cut_bits.cast_signed();
-    let biased = u64::try_from(scale + 52 + 1023).ok()?;
-    // What was rounded up to 2^53 carries into the exponent, as it must.
-    Some(f64::from_bits((biased << 52) + (kept - (1 << 52))))
+    // Bits below the 53 only tell the side of the middle, the lowest that it is not the middle.
+    let leading = ((high >> 1) | 1).cast_signed() as f64;
+    let shift = i64::from(power.scale - zeros.cast_signed());
+    Some(f64::from_bits(leading.to_bits().wrapping_add_signed(shift << 52)))
 }
 
-const fn powers_of_five() -> [Power; 2 * MAX_EXPONENT as usize + 1] {
-    let mut powers = [Power { bits: 0, exponent: 0 }; 2 * MAX_EXPONENT as usize + 1];
-    let one = MAX_EXPONENT as usize;
-    let (mut n, mut five) = (0, 1_u128);
-    loop {
-        powers[one - n] = reciprocal(five);
-        let zeros = five.leading_zeros();
-        powers[one + n] = Power { bits: five << zeros, exponent: -zeros.cast_signed() };
-        if n == one {
-            return powers;
-        }
-        n += 1;
-        five *= 5;
+/// Whether the upper half of a product is 53 bits, a one, and zeros.
+#[cold]
+fn is_middle(high: u64) -> bool {
+    let cut_bits = 11 - high.leading_zeros();
+    high & ((1 << cut_bits) - 1) == 1 << (cut_bits - 1)
+}
+
+const fn powers() -> [Power; 2 * MAX_EXPONENT as usize + 1] {
+    let mut powers = [Power { high: 0, low: 0, scale: 0 }; 2 * MAX_EXPONENT as usize + 1];
+    let (mut exponent, mut five) = (0, 1_u128);
+    let mut place = 0;
+    while exponent <= MAX_EXPONENT {
+        let (bits, shift) = reciprocal(five);
+        powers[powers.len() / 2 - place] = power(bits, shift, -exponent);
+        let shift = five.leading_zeros().cast_signed();
+        powers[powers.len() / 2 + place] = power(five << shift, shift, exponent);
+        place += 1;
+        exponent += 1;
+        five = five.wrapping_mul(5);
     }
+    powers
 }
 
-/// One divided by `divisor`, bit by bit.
-const fn reciprocal(divisor: u128) -> Power {
-    let (mut bits, mut remainder, mut exponent) = (0_u128, 1_u128, 0);
+/// The power of ten whose power of five is `bits * 2^-shift`.
+const fn power(bits: u128, shift: i32, exponent: i32) -> Power {
+    let (high, low) = halves(bits);
+    // Cut are 64 bits of the product and 65 of what is left; ten is five times two.
+    Power { high, low, scale: 64 + 65 - shift + exponent }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is meant")]
+const fn halves(bits: u128) -> (u64, u64) {
+    ((bits >> 64) as u64, bits as u64)
+}
+
+/// One divided by `divisor`, bit by bit, rounded up, and by what power of two it is too large.
+const fn reciprocal(divisor: u128) -> (u128, i32) {
+    let (mut bits, mut remainder, mut shift) = (0_u128, 1_u128, 0);
     while bits.leading_zeros() > 0 {
         // The remainder is below the divisor; twice it may take a bit more than there are.
         let carries = remainder.leading_zeros() == 0;
         remainder <<= 1;
         bits <<= 1;
-        exponent -= 1;
+        shift += 1;
         if carries || remainder >= divisor {
             remainder = remainder.wrapping_sub(divisor);
             bits |= 1;
         }
     }
-    Power { bits, exponent }
+    // Of 1, which is no reciprocal that is used, all bits are ones.
+    (bits.wrapping_add(1), shift)
 }
 
 #[cfg(test)]
@@ -109,7 +127,7 @@ mod tests {
             check(1 << 53, exponent);
         }
         assert_eq!([-56, 56, i32::MIN, i32::MAX].map(|n| nearest(1, n)), [None; 4]);
-        assert_eq!(nearest(0, i32::MAX), Some(0.0));
+        assert_eq!(nearest(0, -55), Some(0.0));
     }
 
     #[test]

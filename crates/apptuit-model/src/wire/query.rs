@@ -3,6 +3,7 @@
 mod columns;
 mod decode;
 mod failure;
+mod point;
 
 pub use decode::AnswerError;
 pub use failure::{QueryFailure, failure_message};

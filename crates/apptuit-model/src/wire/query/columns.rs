@@ -9,13 +9,14 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Deserializer;
 
 use super::decode::TagMembers;
+use super::point::point;
 use super::{AnswerOutput, AnswerSeries};
 use crate::wire::scan::Scan;
 use crate::{Tags, TimeSeries, TimeSeriesName, Timestamp};
 
 /// The outputs of an answer, and where in it they stand.
 pub(super) fn outputs(answer: &str) -> Option<(Vec<AnswerOutput>, Range<usize>)> {
-    let mut reader = Reader { scan: Scan::new(answer), columns: Columns::default() };
+    let mut reader = Reader { scan: Scan::new(answer), expected: 0 };
     let mut found = None;
     reader.members(|reader, key| {
         if key != "outputs" {
@@ -42,11 +43,10 @@ fn set<T>(member: &mut Option<T>, value: T) -> Option<()> {
 
 struct Reader<'text> {
     scan: Scan<'text>,
-    /// Where points are collected: a series gets a copy that takes no more memory than it must.
-    columns: Columns,
+    /// Points of the series before this one: mostly all series have the same number.
+    expected: usize,
 }
 
-#[derive(Default)]
 struct Columns {
     timestamps: Vec<Timestamp>,
     values: Vec<f64>,
@@ -104,24 +104,23 @@ impl<'text> Reader<'text> {
     }
 
     fn points(&mut self) -> Option<Columns> {
-        self.columns.timestamps.clear();
-        self.columns.values.clear();
-        self.items(|Reader { scan, columns }| {
-            if !scan.take(b'[') {
-                return None;
+        let mut timestamps = Vec::new();
+        let mut values = Vec::new();
+        let expected = self.expected;
+        self.items(|Self { scan, .. }| {
+            let (timestamp, value) = point(scan)?;
+            if timestamps.is_empty() {
+                timestamps.reserve_exact(expected);
+                values.reserve_exact(expected);
             }
-            scan.blanks();
-            let timestamp = scan.number()?.timestamp()?;
-            if !scan.take(b',') {
-                return None;
-            }
-            let value = value(scan)?;
-            columns.timestamps.push(timestamp);
-            columns.values.push(value);
-            scan.take(b']').then_some(())
+            timestamps.push(timestamp);
+            values.push(value);
+            Some(())
         })?;
-        let Columns { timestamps, values } = &self.columns;
-        Some(Columns { timestamps: timestamps.clone(), values: values.clone() })
+        self.expected = values.len();
+        timestamps.shrink_to_fit();
+        values.shrink_to_fit();
+        Some(Columns { timestamps, values })
     }
 
     fn string(&mut self) -> Option<String> {
@@ -184,22 +183,4 @@ impl<'text> Reader<'text> {
         self.scan.go_to(self.scan.at() + values.byte_offset());
         Some(value)
     }
-}
-
-/// A number, or what stands for one that JSON has no form for.
-#[inline]
-fn value(scan: &mut Scan<'_>) -> Option<f64> {
-    scan.blanks();
-    if let Some(number) = scan.number() {
-        let value = number.value();
-        // The library says what is wrong with a number beyond all doubles.
-        return value.is_finite().then_some(value);
-    }
-    let tokens = [
-        ("null", f64::NAN),
-        ("NaN", f64::NAN),
-        ("Infinity", f64::INFINITY),
-        ("-Infinity", f64::NEG_INFINITY),
-    ];
-    tokens.into_iter().find_map(|(token, value)| scan.take_text(token).then_some(value))
 }
