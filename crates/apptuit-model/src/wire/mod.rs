@@ -12,11 +12,11 @@ mod query;
 mod scan;
 mod sha1;
 
-pub use encoding::{ContentEncoding, InflateError};
+pub use encoding::{ContentEncoding, InflateError, PackEffort};
 pub use number::timestamp_text;
 pub use put::{
-    DecodedPut, PointError, PutAnswer, PutBodyError, RefusedPoint, decode_points, decode_put,
-    encode_points, encode_series,
+    DecodedPut, PointError, PutAnswer, PutBodyError, PutPacker, RefusedPoint, decode_points,
+    decode_put, encode_points, encode_series,
 };
 pub use query::{
     AnswerError, AnswerOutput, AnswerSeries, QueryAnswer, QueryEcho, QueryFailure, QueryStats,

@@ -12,9 +12,18 @@ use crate::limits::LARGEST_SECONDS;
 /// What Python's JSON writes for numbers JSON has no form for.
 const BARE_TOKENS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
+/// Whole numbers below it are written digit by digit; above, their shortest form has an exponent.
+const LARGEST_PLAIN: f64 = 1e15;
+
 /// Appends a double in its shortest form, and `null` for what JSON has no form for.
 pub(super) fn push_f64(out: &mut String, value: f64) {
-    if value.is_finite() {
+    #[expect(clippy::cast_possible_truncation, reason = "what is truncated is told by comparison")]
+    let whole = value as i64;
+    // Compared bit by bit: -0.0 is no whole number here.
+    if (whole as f64).to_bits() == value.to_bits() && value.abs() < LARGEST_PLAIN {
+        out.push_str(itoa::Buffer::new().format(whole));
+        out.push_str(".0");
+    } else if value.is_finite() {
         out.push_str(zmij::Buffer::new().format_finite(value));
     } else {
         out.push_str("null");

@@ -1,19 +1,12 @@
-//! The variables this library reads, and nothing else in it reads any.
+//! The variables this library reads; `docs/reference/environment.md` has them all.
 //!
-//! | variable | meaning |
-//! | --- | --- |
-//! | `APPTUIT_API_TOKEN` | the token, if none is passed |
-//! | `APPTUIT_PY_TOKEN` | the same under its old name |
-//! | `APPTUIT_TAGS` | global tags, `key: value, key: value`, if none are passed |
-//! | `APPTUIT_PY_TAGS` | the same under its old name |
-//! | `APPTUIT_API_ENDPOINT` | the server, if none is passed |
-//! | `APPTUIT_DISABLE_HOST_TAG` | `true` keeps the host's name out of reports |
-//! | `SSL_CERT_FILE` | certificates to trust instead of the built-in ones |
+//! Those of proxies are read by the HTTP crate. Nothing else in this library reads any.
 
 use std::env;
 
 use apptuit_model::{Tags, is_valid_name};
 
+use super::Warning;
 use crate::{Error, ErrorKind, Result};
 
 pub(crate) const TOKEN: &str = "APPTUIT_API_TOKEN";
@@ -22,20 +15,28 @@ const TAGS: &str = "APPTUIT_TAGS";
 const OLD_TAGS: &str = "APPTUIT_PY_TAGS";
 pub(crate) const ENDPOINT: &str = "APPTUIT_API_ENDPOINT";
 const DISABLE_HOST_TAG: &str = "APPTUIT_DISABLE_HOST_TAG";
+/// First those that were set for the package this one replaces.
 #[cfg(feature = "tls")]
-const CERTIFICATE_FILE: &str = "SSL_CERT_FILE";
+const CERTIFICATES: [&str; 3] = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"];
 
-pub(crate) fn token() -> Option<String> {
-    first_of([TOKEN, OLD_TOKEN], variable).map(|(_, token)| token)
+/// The token, if there is one.
+pub(super) fn token(warnings: &mut Vec<Warning>) -> Option<String> {
+    first_of([TOKEN, OLD_TOKEN], variable, warnings).map(|(_, token)| token)
 }
 
+/// The endpoint; an empty one counts as none.
 pub(crate) fn endpoint() -> Option<String> {
-    variable(ENDPOINT)
+    variable(ENDPOINT).filter(|endpoint| !endpoint.trim().is_empty())
 }
 
 /// The tags of the environment; none if the variable is not set.
 pub(crate) fn tags() -> Result<Tags> {
-    first_of([TAGS, OLD_TAGS], variable)
+    tags_with_warnings(&mut Vec::new())
+}
+
+/// The same, and whether they were under an old name.
+pub(super) fn tags_with_warnings(warnings: &mut Vec<Warning>) -> Result<Tags> {
+    first_of([TAGS, OLD_TAGS], variable, warnings)
         .map_or_else(|| Ok(Tags::new()), |(name, text)| parse_tags(name, &text))
 }
 
@@ -43,23 +44,29 @@ pub(crate) fn host_tag_is_disabled() -> Result<bool> {
     variable(DISABLE_HOST_TAG).map_or(Ok(false), |text| parse_switch(DISABLE_HOST_TAG, &text))
 }
 
+/// The variable that names certificates to trust, and the file or folder it names.
 #[cfg(feature = "tls")]
-pub(crate) fn certificate_file() -> Option<std::path::PathBuf> {
-    env::var_os(CERTIFICATE_FILE).filter(|file| !file.is_empty()).map(Into::into)
+pub(super) fn certificates() -> Option<(&'static str, std::path::PathBuf)> {
+    let named = |name| env::var_os(name).filter(|path| !path.is_empty());
+    CERTIFICATES.into_iter().find_map(|name| Some((name, named(name)?.into())))
 }
 
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok()
 }
 
-/// The first variable that is there and not blank.
-fn first_of<const N: usize>(
-    names: [&'static str; N],
+/// The new name's text, or else the old name's with a warning; blank ones count as none.
+fn first_of(
+    [new, old]: [&'static str; 2],
     read: impl Fn(&str) -> Option<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Option<(&'static str, String)> {
-    names
-        .into_iter()
-        .find_map(|name| read(name).filter(|text| !text.trim().is_empty()).map(|text| (name, text)))
+    let set = |name| read(name).filter(|text| !text.trim().is_empty()).map(|text| (name, text));
+    set(new).or_else(|| {
+        let found = set(old)?;
+        warnings.push(Warning::deprecated(old, new));
+        Some(found)
+    })
 }
 
 /// Tags written as `key: value, key: value`.
@@ -180,10 +187,17 @@ mod tests {
                 set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
             }
         };
-        let token = |set| first_of([TOKEN, OLD_TOKEN], read(set)).map(|(_, token)| token);
-        assert_eq!(token(&[(OLD_TOKEN, "old"), (TOKEN, "new")]).as_deref(), Some("new"));
-        assert_eq!(token(&[(OLD_TOKEN, "old"), (TOKEN, "")]).as_deref(), Some("old"));
-        assert_eq!(token(&[(TOKEN, " ")]), None);
+        let token = |set| {
+            let mut warnings = Vec::new();
+            let token = first_of([TOKEN, OLD_TOKEN], read(set), &mut warnings);
+            (token.map(|(_, token)| token), warnings.iter().map(Warning::to_string).collect())
+        };
+        let nothing_old = Vec::<String>::new();
+        let old = "the variable `APPTUIT_PY_TOKEN` is deprecated, expected `APPTUIT_API_TOKEN`";
+        let old = vec![old.to_owned()];
+        assert_eq!(token(&[(OLD_TOKEN, "old"), (TOKEN, "new")]), (Some("new".into()), nothing_old));
+        assert_eq!(token(&[(OLD_TOKEN, "old"), (TOKEN, "")]), (Some("old".into()), old));
+        assert_eq!(token(&[(TOKEN, " ")]), (None, Vec::new()));
     }
 
     #[test]

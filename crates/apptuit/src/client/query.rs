@@ -1,6 +1,7 @@
 //! A query on its way out, and its answer on the way back.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use apptuit_model::wire::{QUERY_PATH, QueryAnswer, QueryFailure, timestamp_text};
 use apptuit_model::{TimeRange, TimeSeries};
@@ -45,7 +46,7 @@ impl Client {
     pub fn explain(&self, query: &str, range: TimeRange) -> Result<String> {
         let mut request = self.query_request(query, range);
         match request.method {
-            Method::Post => request.body.extend_from_slice(EXPLAIN.as_bytes()),
+            Method::Post => Arc::make_mut(&mut request.body).extend_from_slice(EXPLAIN.as_bytes()),
             Method::Get => request.url.push_str(EXPLAIN),
         }
         let mut lines = self.ask(request)?.hints;
@@ -76,10 +77,10 @@ impl Client {
         let timeout = self.0.query_timeout;
         if parameters.len() <= MAX_URL_QUERY_BYTES {
             let url = format!("{url}?{parameters}");
-            return Request { method: Method::Get, url, headers, body: Vec::new(), timeout };
+            return Request { method: Method::Get, url, headers, body: Arc::default(), timeout };
         }
         headers.push(("Content-Type", "application/x-www-form-urlencoded".to_owned()));
-        let body = parameters.into_bytes();
+        let body = Arc::new(parameters.into_bytes());
         Request { method: Method::Post, url, headers, body, timeout }
     }
 }

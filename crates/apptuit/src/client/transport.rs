@@ -33,7 +33,7 @@ pub struct Request {
     pub(crate) method: Method,
     pub(crate) url: String,
     pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Arc<Vec<u8>>,
     pub(crate) timeout: Duration,
 }
 
@@ -172,7 +172,7 @@ impl HttpTransport {
     ///
     /// # Errors
     ///
-    /// The file of `SSL_CERT_FILE` cannot be read or holds no certificate.
+    /// The file or folder that a variable names as certificates cannot be read or holds none.
     pub fn new() -> Result<Self> {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -195,7 +195,7 @@ impl HttpTransport {
                 let headers = request.headers.iter();
                 headers
                     .fold(post, |post, (key, value)| post.header(*key, value))
-                    .send(&request.body)
+                    .send(&request.body[..])
             }
         }?;
         let (head, body) = answer.into_parts();
@@ -278,58 +278,64 @@ fn kind_of(error: &ureq::Error) -> ErrorKind {
 
 #[cfg(feature = "tls")]
 mod tls {
+    use std::fs;
     use std::path::Path;
 
-    use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+    use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
     use crate::client::environment;
     use crate::{Error, ErrorKind, Result};
 
-    /// Mozilla's roots, or those of the file that `SSL_CERT_FILE` names.
+    /// Mozilla's roots, or those of the file or folder that a variable names.
     pub(super) fn config() -> Result<TlsConfig> {
-        let Some(file) = environment::certificate_file() else {
-            return Ok(TlsConfig::builder().root_certs(RootCerts::WebPki).build());
+        let roots = match environment::certificates() {
+            Some((variable, path)) => roots(variable, &path)?,
+            None => RootCerts::WebPki,
         };
-        let pem = std::fs::read(&file).map_err(|error| {
-            let message = format!("SSL_CERT_FILE names `{}`: {error}", file.display());
-            Error::new(ErrorKind::Configuration, message).with_source(error)
-        })?;
-        Ok(TlsConfig::builder().root_certs(roots(&file, &pem)?).build())
+        Ok(TlsConfig::builder().root_certs(roots).build())
     }
 
-    fn roots(file: &Path, pem: &[u8]) -> Result<RootCerts> {
+    fn roots(variable: &str, path: &Path) -> Result<RootCerts> {
+        let unreadable = |error: std::io::Error| {
+            let message = format!("{variable} names `{}`: {error}", path.display());
+            Error::new(ErrorKind::Configuration, message).with_source(error)
+        };
         let mut certificates = Vec::new();
-        for item in parse_pem(pem) {
-            match item {
-                Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
-                Ok(_) => {}
-                Err(error) => return Err(unusable(file).with_source(error)),
+        if path.is_dir() {
+            for entry in path.read_dir().map_err(unreadable)? {
+                // A folder of certificates may hold anything else.
+                let pem = entry.and_then(|entry| fs::read(entry.path())).unwrap_or_default();
+                certificates.extend(certificates_in(&pem).flatten());
+            }
+        } else {
+            for certificate in certificates_in(&fs::read(path).map_err(unreadable)?) {
+                let certificate =
+                    certificate.map_err(|error| unusable(variable, path).with_source(error))?;
+                certificates.push(certificate);
             }
         }
         if certificates.is_empty() {
-            return Err(unusable(file));
+            return Err(unusable(variable, path));
         }
         Ok(RootCerts::from(certificates))
     }
 
-    fn unusable(file: &Path) -> Error {
-        let file = file.display();
-        Error::new(
-            ErrorKind::Configuration,
-            format!("SSL_CERT_FILE names `{file}`, which holds no certificates in PEM form"),
-        )
+    fn certificates_in(
+        pem: &[u8],
+    ) -> impl Iterator<Item = Result<Certificate<'static>, ureq::Error>> {
+        parse_pem(pem).filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        })
     }
 
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn a_certificate_file_without_certificates_is_named() {
-            let error = roots(Path::new("/etc/empty.pem"), b"nothing").unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Configuration);
-            assert!(error.to_string().contains("`/etc/empty.pem`"), "{error}");
-        }
+    fn unusable(variable: &str, path: &Path) -> Error {
+        let path = path.display();
+        Error::new(
+            ErrorKind::Configuration,
+            format!("{variable} names `{path}`, which holds no certificates in PEM form"),
+        )
     }
 }
 

@@ -198,7 +198,9 @@ fn a_refused_point_of_a_series_is_told_under_the_series() {
 /// The message of a put of two points that the server answers so.
 fn said(status: u16, body: impl Into<Vec<u8>>) -> String {
     let server = MockTransport::new();
-    server.answer(Response::new(status, body));
+    let answer = Response::new(status, body);
+    // Of the whole, and of its halves.
+    (0..3).for_each(|_| server.answer(answer.clone()));
     let client = client_of(&server).build().expect("a client");
     client.send(&[point("a"), point("b")]).expect_err("it is refused").to_string()
 }
@@ -209,7 +211,7 @@ fn a_failed_put_tells_the_servers_reason() {
     let theirs = json!({"error": {"code": 1, "message": "odd"}}).to_string();
     for body in [ours, theirs] {
         for (status, expected) in [
-            (400, "the server refused all 2 points: odd"),
+            (400, "2 of 2 points were refused, the first is `a{host:a}`: odd"),
             (401, "the server does not accept the API token (401 Unauthorized): odd"),
             (
                 413,
@@ -223,7 +225,8 @@ fn a_failed_put_tells_the_servers_reason() {
             assert_eq!(said(status, &*body), expected);
         }
     }
-    let silent = "the server refused all 2 points without saying why";
+    let silent = "2 of 2 points were refused, the first is `a{host:a}`: the server refuses it without \
+                  saying why";
     assert_eq!(said(400, "<html>"), silent);
     let counted = r#"{"success":0,"failed":2,"errors":[{"error":"full"},{"error":"full"}]}"#;
     assert_eq!(said(500, counted), "the server failed (500 Internal Server Error): full");
@@ -256,7 +259,8 @@ fn kept_and_refused_points_are_always_those_of_the_call() {
         (413, "", (0, 4)),
     ] {
         let server = MockTransport::new();
-        server.answer(Response::new(status, body));
+        // Of the whole, and of parts of it.
+        (0..9).for_each(|_| server.answer(Response::new(status, body)));
         let client = client_of(&server).build().unwrap();
         // One of the four stays here.
         let bad = DataPoint::new("untagged", at(1), 1.0);

@@ -1,0 +1,5 @@
+//! Answers to queries, on their way in.
+
+use harness::Table;
+
+pub(crate) fn rows(_table: &mut Table) {}
