@@ -101,6 +101,11 @@ impl TimeSeries {
         self.iter().map(|(timestamp, value)| DataPoint::new(&self.name, timestamp, value))
     }
 
+    /// The name and the two columns.
+    pub fn into_columns(self) -> (TimeSeriesName, Vec<Timestamp>, Vec<f64>) {
+        (self.name, self.timestamps, self.values)
+    }
+
     /// The points that lie in `range`.
     #[must_use]
     pub fn within(mut self, range: TimeRange) -> Self {

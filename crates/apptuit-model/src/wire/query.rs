@@ -1,9 +1,9 @@
 //! The answer to a query, and what is said instead when it fails.
 
-mod columns;
 mod decode;
 mod failure;
-mod point;
+mod outputs;
+mod points;
 
 pub use decode::AnswerError;
 pub use failure::{QueryFailure, failure_message};

@@ -1,6 +1,6 @@
 //! Reading an answer, strict about its outputs and lenient about the rest.
 //!
-//! The outputs, which are nearly all of it, are read by [`columns`](super::columns) if they have the
+//! The outputs, which are nearly all of it, are read by [`outputs`](super::outputs) if they have the
 //! usual shape. The library reads the rest, and whole answers that are unusual or wrong.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use serde::de::{Deserializer, Error as _, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{AnswerOutput, AnswerSeries, QueryAnswer, QueryEcho, QueryStats, Timing, columns};
+use super::{AnswerOutput, AnswerSeries, QueryAnswer, QueryEcho, QueryStats, Timing, outputs};
 use crate::wire::number::{parse_tolerantly, scalar_text, timestamp_from, timestamp_from_whole};
 use crate::{Tags, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
 
@@ -52,7 +52,7 @@ pub(super) fn text_of(body: &[u8]) -> Result<&str, AnswerError> {
 
 /// An answer whose outputs have the usual shape.
 fn usual(text: &str) -> Option<QueryAnswer> {
-    let (outputs, place) = columns::outputs(text)?;
+    let (outputs, place) = outputs::outputs(text)?;
     let (before, after) = (text.get(..place.start)?, text.get(place.end..)?);
     let rest = by_library(&[before, "null", after].concat()).ok()?;
     Some(QueryAnswer { outputs, ..rest })

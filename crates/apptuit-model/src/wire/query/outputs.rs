@@ -9,10 +9,10 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Deserializer;
 
 use super::decode::TagMembers;
-use super::point::point;
+use super::points::Columns;
 use super::{AnswerOutput, AnswerSeries};
 use crate::wire::scan::Scan;
-use crate::{Tags, TimeSeries, TimeSeriesName, Timestamp};
+use crate::{Tags, TimeSeries, TimeSeriesName};
 
 /// The outputs of an answer, and where in it they stand.
 pub(super) fn outputs(answer: &str) -> Option<(Vec<AnswerOutput>, Range<usize>)> {
@@ -45,11 +45,6 @@ struct Reader<'text> {
     scan: Scan<'text>,
     /// Points of the series before this one: mostly all series have the same number.
     expected: usize,
-}
-
-struct Columns {
-    timestamps: Vec<Timestamp>,
-    values: Vec<f64>,
 }
 
 impl<'text> Reader<'text> {
@@ -104,23 +99,9 @@ impl<'text> Reader<'text> {
     }
 
     fn points(&mut self) -> Option<Columns> {
-        let mut timestamps = Vec::new();
-        let mut values = Vec::new();
-        let expected = self.expected;
-        self.items(|Self { scan, .. }| {
-            let (timestamp, value) = point(scan)?;
-            if timestamps.is_empty() {
-                timestamps.reserve_exact(expected);
-                values.reserve_exact(expected);
-            }
-            timestamps.push(timestamp);
-            values.push(value);
-            Some(())
-        })?;
-        self.expected = values.len();
-        timestamps.shrink_to_fit();
-        values.shrink_to_fit();
-        Some(Columns { timestamps, values })
+        let columns = Columns::read(&mut self.scan, self.expected)?;
+        self.expected = columns.values.len();
+        Some(columns)
     }
 
     fn string(&mut self) -> Option<String> {
@@ -151,7 +132,6 @@ impl<'text> Reader<'text> {
         self.list(b'[', b']', item)
     }
 
-    #[inline]
     fn list(
         &mut self,
         open: u8,

@@ -1,4 +1,4 @@
-//! Reading a point of an answer.
+//! Reading the points of a series.
 
 use crate::Timestamp;
 use crate::wire::nearest::nearest;
@@ -10,19 +10,63 @@ const WINDOW: usize = 64;
 /// Digits that always fit 64 bits.
 const MAX_DIGITS: usize = 19;
 
-/// The point at the cursor, which is then behind it: `[timestamp, value]`.
-#[inline]
-pub(super) fn point(scan: &mut Scan<'_>) -> Option<(Timestamp, f64)> {
-    let window = scan.rest().as_bytes().first_chunk();
-    if let Some((timestamp, value, length)) = window.and_then(usual) {
-        scan.go_to(scan.at() + length);
-        return Some((timestamp, value));
-    }
-    any(scan)
+/// Points in two columns.
+#[derive(Default)]
+pub(super) struct Columns {
+    pub(super) timestamps: Vec<Timestamp>,
+    pub(super) values: Vec<f64>,
 }
 
-/// A point as nearly all are written: seconds or milliseconds, and a number without an exponent; no
-/// blanks; and its length.
+impl Columns {
+    /// The array of points at the cursor, which is then behind it. They are probably so many.
+    pub(super) fn read(scan: &mut Scan<'_>, expected: usize) -> Option<Self> {
+        let mut columns = Self::default();
+        if !scan.take(b'[') {
+            return None;
+        }
+        if scan.take(b']') {
+            return Some(columns);
+        }
+        columns.timestamps.reserve_exact(expected);
+        columns.values.reserve_exact(expected);
+        loop {
+            let read = columns.push_usual(scan.rest().as_bytes());
+            scan.go_to(scan.at() + read);
+            let (timestamp, value) = any(scan)?;
+            columns.push(timestamp, value);
+            if !scan.take(b',') {
+                break;
+            }
+        }
+        columns.timestamps.shrink_to_fit();
+        columns.values.shrink_to_fit();
+        scan.take(b']').then_some(columns)
+    }
+
+    /// Adds the usual points that `text` begins with, and tells how long they are.
+    ///
+    /// A function of its own, with nothing in it but the loop: it is where the time goes.
+    #[inline(never)]
+    fn push_usual(&mut self, text: &[u8]) -> usize {
+        let mut at = 0;
+        while let Some(window) = text.get(at..).and_then(<[u8]>::first_chunk)
+            && let Some((timestamp, value, length)) = usual(window)
+        {
+            self.push(timestamp, value);
+            at += length;
+        }
+        at
+    }
+
+    #[inline]
+    fn push(&mut self, timestamp: Timestamp, value: f64) {
+        self.timestamps.push(timestamp);
+        self.values.push(value);
+    }
+}
+
+/// A point as nearly all are written, with the comma behind it, and its length: a whole timestamp, a
+/// number without an exponent, no blanks.
 #[inline]
 fn usual(window: &[u8; WINDOW]) -> Option<(Timestamp, f64, usize)> {
     let mut digits = Digits { window, at: 1, value: 0 };
@@ -56,12 +100,12 @@ fn usual(window: &[u8; WINDOW]) -> Option<(Timestamp, f64, usize)> {
         count += decimals;
         exponent = -i32::try_from(decimals).ok()?;
     }
-    if count > MAX_DIGITS || digits.next() != b']' {
+    if count > MAX_DIGITS || window.get(digits.at..digits.at + 2) != Some(b"],") {
         return None;
     }
     let magnitude = nearest(digits.value, exponent)?;
     let value = if is_negative { -magnitude } else { magnitude };
-    Some((timestamp_from_whole(whole), value, digits.at + 1))
+    Some((timestamp_from_whole(whole), value, digits.at + 2))
 }
 
 /// Digits while they are read. More than fit leave nonsense in the value.
@@ -96,8 +140,8 @@ impl Digits<'_> {
     }
 }
 
-/// A point with blanks, exponents, long numbers, or what stands for a number JSON has no form for.
-#[cold]
+/// A point with blanks, exponents, long numbers, or what stands for a number JSON has no form for; and
+/// the last of an array.
 fn any(scan: &mut Scan<'_>) -> Option<(Timestamp, f64)> {
     if !scan.take(b'[') {
         return None;
