@@ -23,7 +23,8 @@ impl Loopback {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let last = last.clone();
-                thread::spawn(move || answer_all(stream, &last));
+                let answers = thread::Builder::new().name("server".to_owned());
+                let _running = answers.spawn(move || answer_all(stream, &last));
             }
         });
         Ok(Self { address, body_bytes })

@@ -162,8 +162,9 @@ fn posted(effort: &Effort) -> Result<Pair, Box<dyn std::error::Error>> {
 fn report(client: &Client) -> Body {
     let points = points();
     let packed = |count: usize| client.pack(&points[..count]).bodies.remove(0);
-    let count = (1..points.len()).find(|count| packed(*count).bytes().len() >= REPORT_BYTES);
-    packed(count.expect("50 000 points have more"))
+    let counts = (100..points.len()).step_by(10);
+    let mut bodies = counts.map(packed).filter(|body| body.bytes().len() >= REPORT_BYTES);
+    bodies.next().expect("50 000 points have more")
 }
 
 fn peak(points: &[DataPoint]) -> Result<Pair, Box<dyn std::error::Error>> {

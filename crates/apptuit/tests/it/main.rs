@@ -1,10 +1,15 @@
 //! The client and the reporter through their public API.
 
 mod end_to_end;
+mod hostile_network;
 mod reporter;
 mod retry;
 mod send;
 mod tour;
+#[cfg(feature = "testing")]
+mod weather;
+#[cfg(feature = "testing")]
+mod weather_matrix;
 mod wire;
 
 use apptuit::client::MockTransport;
