@@ -228,6 +228,8 @@ pub enum ErrorKind {
     Answer,
     /// Code of the program that a report called panicked.
     Panicked,
+    /// The spool cannot be read or written.
+    Spool,
 }
 
 /// A point that was refused.

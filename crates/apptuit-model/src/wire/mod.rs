@@ -4,9 +4,12 @@
 //! seconds, with a fraction only where there is one, and above 10^11 milliseconds.
 
 mod encoding;
+mod nearest;
 mod number;
 mod put;
 mod query;
+#[expect(dead_code, reason = "its users come next")]
+mod scan;
 mod sha1;
 
 pub use encoding::{ContentEncoding, InflateError, PackEffort};

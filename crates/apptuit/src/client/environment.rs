@@ -14,6 +14,7 @@ const OLD_TOKEN: &str = "APPTUIT_PY_TOKEN";
 const TAGS: &str = "APPTUIT_TAGS";
 const OLD_TAGS: &str = "APPTUIT_PY_TAGS";
 pub(crate) const ENDPOINT: &str = "APPTUIT_API_ENDPOINT";
+const SPOOL_DIR: &str = "APPTUIT_SPOOL_DIR";
 const DISABLE_HOST_TAG: &str = "APPTUIT_DISABLE_HOST_TAG";
 /// First those that were set for the package this one replaces.
 #[cfg(feature = "tls")]
@@ -55,6 +56,10 @@ pub(crate) fn tags() -> Result<Tags> {
 pub(super) fn tags_with_warnings(warnings: &mut Vec<Warning>) -> Result<Tags> {
     first_of([TAGS, OLD_TAGS], variable, warnings)
         .map_or_else(|| Ok(Tags::new()), |(name, text)| parse_tags(name, &text))
+}
+
+pub(crate) fn spool_dir() -> Option<std::path::PathBuf> {
+    env::var_os(SPOOL_DIR).filter(|directory| !directory.is_empty()).map(Into::into)
 }
 
 pub(crate) fn host_tag_is_disabled() -> Result<bool> {

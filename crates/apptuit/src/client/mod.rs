@@ -99,6 +99,16 @@ impl Client {
         self.0.warnings.all()
     }
 
+    /// The time a send may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.0.timeout
+    }
+
+    /// The token, for no other use than to tell one from another.
+    pub(crate) fn token(&self) -> &str {
+        &self.0.token
+    }
+
     /// The headers every request has.
     fn headers(&self) -> Vec<(&'static str, String)> {
         vec![

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use apptuit_model::TimeRange;
 use apptuit_model::wire::{QUERY_PATH, QueryAnswer, QueryFailure, timestamp_text};
-use apptuit_model::{TimeRange, TimeSeries};
 
 use super::retry::with_retries;
 use super::said;
@@ -128,18 +128,10 @@ fn query_error(failure: &QueryFailure) -> Error {
 fn result_of(answer: QueryAnswer, range: TimeRange) -> QueryResult {
     let outputs = answer.outputs.into_iter().filter(|output| !output.series.is_empty());
     let outputs = outputs.map(|output| {
-        let series = output.series.into_iter().map(|one| within(one.series, range));
+        let series = output.series.into_iter().map(|one| one.series.within(range));
         Output::new(output.id, series.collect())
     });
     QueryResult::new(range, outputs.collect(), answer.hints)
-}
-
-fn within(series: TimeSeries, range: TimeRange) -> TimeSeries {
-    if series.timestamps().iter().all(|instant| range.contains(*instant)) {
-        return series;
-    }
-    let inside = series.iter().filter(|(instant, _)| range.contains(*instant));
-    TimeSeries::from_points(series.name(), inside)
 }
 
 /// All but ASCII letters, digits and `_ . - ~` as `%XX` of their UTF-8.

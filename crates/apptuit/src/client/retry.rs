@@ -44,7 +44,7 @@ impl RetryPolicy {
     }
 
     /// The longest pause before retry `n`, counted from 1.
-    fn longest_pause(&self, n: u32) -> Duration {
+    pub(crate) fn longest_pause(&self, n: u32) -> Duration {
         let factor = 1_u32.checked_shl(n).unwrap_or(u32::MAX);
         self.base_pause.saturating_mul(factor).min(MAX_PAUSE)
     }
@@ -83,7 +83,7 @@ pub(crate) enum RetryAfter {
 }
 
 impl RetryAfter {
-    fn pause(self, now: Timestamp) -> Duration {
+    pub(crate) fn pause(self, now: Timestamp) -> Duration {
         match self {
             Self::Pause(pause) => pause,
             Self::Until(then) => {
@@ -119,6 +119,11 @@ impl Interrupt {
         let guard = self.state.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.state.1.wait_timeout_while(guard, pause, |triggered| !*triggered);
         *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Waits for `pause` of this clock's time, or until triggered; says whether it was triggered.
+    pub fn wait_by(&self, clock: &dyn Clock, pause: Duration) -> bool {
+        clock.pause(pause, &|span| self.wait(span))
     }
 }
 
@@ -163,7 +168,7 @@ pub(crate) fn with_retries<T>(
         let Some(pause) = policy.pause(tries, &error, &deadline, fastrand::f64()) else {
             return Err(error);
         };
-        if interrupt.wait(pause) {
+        if interrupt.wait_by(clock, pause) {
             return Err(error);
         }
         left = deadline.left();

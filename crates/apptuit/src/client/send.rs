@@ -93,6 +93,10 @@ impl PointSink for Client {
         self.send_interruptibly(points, interrupt)
     }
 
+    fn client(&self) -> Option<&Client> {
+        Some(self)
+    }
+
     fn global_tags(&self) -> Tags {
         self.0.global_tags.clone()
     }
