@@ -15,7 +15,7 @@ use super::spool::{NotKept, Spool};
 use super::{DropReason, PointSink};
 use crate::client::Interrupt;
 use crate::error::Rejection;
-use crate::{Error, ErrorKind};
+use crate::{Client, Error, ErrorKind, RetryPolicy};
 
 /// What goes when the queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Outbox {
             bytes: 0,
             spool,
             spool_fails: false,
-            pace: Pace::default(),
+            pace: Pace::new(sink.client().map_or_else(RetryPolicy::default, Client::retry_policy)),
         };
         Self { sink, books, limits, clock, waiting: Mutex::new(waiting) }
     }

@@ -6,17 +6,16 @@ use apptuit_model::Timestamp;
 
 use crate::{Error, RetryPolicy};
 
-/// The pauses between tries grow as a client's do.
-const BACK_OFF: RetryPolicy = RetryPolicy::exponential(u32::MAX);
-
 /// The rhythm in which batches that wait are sent.
 ///
-/// While the server fails, pauses grow, and are drawn so that reporters that failed together do not
-/// return together. Once it answers, one batch goes at a time, and the pause after it is drawn
+/// While the server fails, pauses grow as those of its client do, and are drawn so that reporters
+/// that failed together do not return together. Once it answers, one batch goes at a time, and the pause after it is drawn
 /// around the time that it took: a server that has just come back is asked for half of its time at
 /// most by each, the slower it is the less often.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
+    /// How pauses grow.
+    policy: RetryPolicy,
     failures: u32,
     not_before: Duration,
     /// What the server asked for in its last answer, if that was a failure.
@@ -26,14 +25,19 @@ pub(super) struct Pace {
 }
 
 impl Pace {
+    pub(super) fn new(policy: RetryPolicy) -> Self {
+        Self { policy, ..Self::default() }
+    }
+
     /// A batch was delivered, and took so long. `chance` is in 0..1, as everywhere here.
     pub(super) fn delivered(&mut self, now: Duration, took: Duration, chance: f64) {
         let pause = if self.failures == 0 {
             took.saturating_mul(2).mul_f64(chance)
         } else {
-            BACK_OFF.longest_pause(0).mul_f64(chance)
+            self.policy.longest_pause(0).mul_f64(chance)
         };
         *self = Self {
+            policy: self.policy,
             failures: 0,
             not_before: now.saturating_add(pause),
             asked: Duration::ZERO,
@@ -51,7 +55,7 @@ impl Pace {
         chance: f64,
     ) -> bool {
         self.failures = self.failures.saturating_add(1);
-        let drawn = BACK_OFF.longest_pause(self.failures.min(30)).mul_f64(chance);
+        let drawn = self.policy.longest_pause(self.failures.min(30)).mul_f64(chance);
         let asked = error.retry_after().map_or(Duration::ZERO, |asked| asked.pause(date));
         self.asked = now.saturating_add(asked);
         self.not_before = now.saturating_add(drawn.max(asked));

@@ -146,19 +146,22 @@ impl Life {
     fn run(&self, last_result: &SyncSender<Result<()>>) {
         let Shared { report, interval, is_running, .. } = &*self.shared;
         let mut due = report.clock.now();
+        let may_replay = || report.outbox.next_replay().filter(|at| *at <= report.clock.now());
         loop {
             let replay = report.outbox.next_replay();
             if self.wait_until(replay.map_or(due, |replay| replay.min(due))) {
                 break;
             }
-            if report.clock.now() < due {
-                self.shared.replay(&self.trip());
-                continue;
+            if report.clock.now() >= due {
+                // Its failures went to `on_error`.
+                let _ = self.shared.report(Occasion::Interval, &self.trip());
+                report.outbox.look_for_orphans();
+                due = next_due(due, report.clock.now(), *interval);
             }
-            // Its failures went to `on_error`.
-            let _ = self.shared.report(Occasion::Interval, &self.trip());
-            report.outbox.look_for_orphans();
-            due = next_due(due, report.clock.now(), *interval);
+            // Also where reports take longer than the interval, and the next is due by now.
+            if may_replay().is_some() && self.desk.stopping().is_none() {
+                self.shared.replay(&self.trip());
+            }
         }
         let last = self.shared.report(Occasion::Asked, &self.trip());
         while matches!(self.shared.replay(&self.trip()), Replayed::Settled { .. }) {}

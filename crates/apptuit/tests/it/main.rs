@@ -10,6 +10,7 @@ mod reporter;
 mod retry;
 mod send;
 mod spool;
+mod spool_kill;
 mod tour;
 #[cfg(feature = "testing")]
 mod weather;
