@@ -132,6 +132,11 @@ impl Head {
         self.bytes
     }
 
+    /// Whether a series has points here.
+    pub(super) fn has(&self, number: u32) -> bool {
+        self.active(number).is_some()
+    }
+
     /// The points of a series in `range`.
     pub(super) fn capture(&self, number: u32, range: TimeRange) -> Captured {
         let Some(series) = self.active(number) else { return Captured::default() };
@@ -207,7 +212,6 @@ impl Head {
     }
 
     /// Forgets all points of a series.
-    #[cfg_attr(not(test), expect(dead_code, reason = "series will be deleted"))]
     pub(super) fn forget(&mut self, number: u32) {
         let Some(slot) = self.series.get_mut(number as usize) else { return };
         let Some(series) = slot.take() else { return };

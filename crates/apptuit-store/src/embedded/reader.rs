@@ -21,6 +21,11 @@ pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// What an error of a connection that reads says.
+pub(super) fn failed(shared: &Shared, error: rusqlite::Error) -> StoreError {
+    schema::from_sqlite(&shared.file, "read series from", error)
+}
+
 /// As of [`Store::select`](crate::Store::select).
 pub(super) fn select(
     shared: &Shared,
@@ -30,7 +35,7 @@ pub(super) fn select(
     limits: &ReadLimits,
 ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
     let file = shared.file.as_path();
-    let failed = |error| schema::from_sqlite(file, "read series from", error);
+    let failed = |error| failed(shared, error);
     let names = shared.names();
     let Some(matching) = names.matching(selector) else { return Ok(None) };
     let matching: Vec<_> = matching.map(|(number, name)| (number, name.clone())).collect();
