@@ -38,6 +38,9 @@ mod options;
 mod select;
 
 pub use embedded::EmbeddedStore;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use embedded::chunk::hostile::chunk as fuzz_chunk;
 pub use error::StoreError;
 pub use options::StoreOptions;
 pub use select::{Cancelled, ReadLimits, StoreStats, Suggest};

@@ -6,8 +6,11 @@
 mod batch;
 mod bytes;
 mod checksum;
-#[cfg_attr(not(test), expect(dead_code, reason = "what moves the head to chunks will use it"))]
-mod chunk;
+#[cfg_attr(
+    not(any(test, feature = "fuzz")),
+    expect(dead_code, reason = "what moves the head to chunks will use it")
+)]
+pub(crate) mod chunk;
 mod commit;
 mod head;
 mod name;

@@ -5,6 +5,8 @@
 
 mod bits;
 mod column;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod hostile;
 mod summary;
 mod timestamps;
 mod values;
