@@ -9,6 +9,13 @@ pub(super) struct Damage {
     pub(super) what: String,
 }
 
+impl Damage {
+    /// Damage that no byte is to blame for.
+    pub(super) fn of(what: String) -> Self {
+        Self { offset: None, what }
+    }
+}
+
 /// The bytes of a blob that are still to be read.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
@@ -58,8 +65,14 @@ impl<'a> Reader<'a> {
         Ok(self.take(1)?.iter().fold(0, |_, byte| *byte))
     }
 
+    /// The next `N` bytes.
+    pub(super) fn one<const N: usize>(&mut self) -> Result<&'a [u8; N], Damage> {
+        let bytes = self.take(N)?;
+        bytes.first_chunk().ok_or_else(|| self.damage(format!("`{N}` bytes are missing")))
+    }
+
     pub(super) fn u32(&mut self) -> Result<u32, Damage> {
-        Ok(self.column(1)?.iter().fold(0, |_, bytes| u32::from_le_bytes(*bytes)))
+        self.one().map(|bytes| u32::from_le_bytes(*bytes))
     }
 
     /// Text after its length.
