@@ -178,7 +178,7 @@ impl Store for EmbeddedStore {
 
     fn stats(&self) -> StoreStats {
         let shared = &self.shared;
-        let series = shared.names().series() as u64;
+        let series = shared.names().series();
         // While the head is locked, nothing goes from it to chunks.
         let head = shared.head();
         let points = head.points() + shared.points.load(Ordering::Relaxed);

@@ -33,7 +33,8 @@ pub(super) fn select(
     let failed = |error| schema::from_sqlite(file, "read series from", error);
     let names = shared.names();
     let Some(matching) = names.matching(selector) else { return Ok(None) };
-    let matching: Vec<_> = matching.map(|(number, name)| (number, name.clone())).collect();
+    let named = matching.iter().filter_map(|number| Some((number, names.name(number)?)));
+    let matching: Vec<_> = named.collect();
     drop(names);
 
     // The head first, then the file, whose state is fixed by the first read: what goes from one to
