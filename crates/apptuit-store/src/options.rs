@@ -26,6 +26,8 @@ pub struct StoreOptions {
     /// goes into chunks: what is read, and so takes time, when a store is opened after a crash.
     /// 256 MiB by default.
     pub max_ahead_bytes: u64,
+    /// How many bytes of chunks are kept in memory for those who read them again. 64 MiB by default.
+    pub max_cached_bytes: usize,
     /// The size the database file must not grow beyond, in bytes, rounded down to whole pages; the
     /// write-ahead file beside it comes on top. A write that needs more fails as on a full disk.
     /// Without a limit by default.
@@ -43,6 +45,7 @@ impl Default for StoreOptions {
             max_queued_bytes: 64 << 20,
             patience: Duration::from_secs(5),
             max_ahead_bytes: 256 << 20,
+            max_cached_bytes: 64 << 20,
             max_file_bytes: None,
             max_series: 10_000_000,
             clock: WallClock::default(),

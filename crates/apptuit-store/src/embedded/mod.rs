@@ -8,10 +8,6 @@ mod background;
 mod batch;
 mod bytes;
 mod checksum;
-#[cfg_attr(
-    not(any(test, feature = "fuzz")),
-    expect(dead_code, reason = "readers will look at summaries")
-)]
 pub(crate) mod chunk;
 mod chunks;
 mod commit;
@@ -25,7 +21,7 @@ mod month;
 mod name;
 mod names;
 mod queue;
-mod reader;
+mod read;
 mod refusal;
 mod schema;
 mod write_ahead;
@@ -38,15 +34,16 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName};
-use rusqlite::Connection;
 
 use self::background::Stop;
+pub use self::chunk::Summary;
 use self::commit::{Shared, Writer};
 use self::lock::Lock;
 use self::queue::{Append, Queue};
+use self::read::{Chunks, Reader};
 use crate::{
-    IdempotencyKey, Kept, Points, ReadLimits, SeriesId, Store, StoreError, StoreOptions,
-    StoreStats, Suggest,
+    Estimate, IdempotencyKey, Kept, Points, ReadLimits, Scan, SeriesId, Store, StoreError,
+    StoreOptions, StoreStats, Suggest,
 };
 
 /// A store in one SQLite file, which it alone has open for writing.
@@ -58,7 +55,7 @@ pub struct EmbeddedStore {
     patience: Duration,
     shared: Arc<Shared>,
     stop: Arc<Stop>,
-    reader: Mutex<Connection>,
+    reader: Reader,
     /// `None` once they have ended.
     threads: Mutex<Option<Threads>>,
 }
@@ -84,9 +81,10 @@ impl EmbeddedStore {
         let lock = Lock::take(&file)?;
         let connection = schema::open(&file, &options)?;
         let loaded = load::load(&connection, &file, options.clock.now())?;
-        let reader = Mutex::new(reader::connect(&file)?);
+        let reader = Reader::new(&file)?;
         let queue = Queue::new(options.max_queued_bytes);
-        let shared = Arc::new(Shared::new(file.clone(), options.clock, queue, loaded));
+        let chunks = Chunks::new(options.max_cached_bytes);
+        let shared = Arc::new(Shared::new(file.clone(), options.clock, queue, chunks, loaded));
 
         let writer = Writer::new(connection, Arc::clone(&shared), lock);
         let thread = |name: &str| thread::Builder::new().name(name.to_owned());
@@ -164,7 +162,25 @@ impl Store for EmbeddedStore {
         range: TimeRange,
         limits: &ReadLimits,
     ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
-        reader::select(&self.shared, &mut guard(&self.reader), selector, range, limits)
+        self.reader.select(&self.shared, selector, range, limits)
+    }
+
+    fn scan(
+        &self,
+        selector: &Selector,
+        range: TimeRange,
+        limits: &ReadLimits,
+    ) -> Result<Option<Box<dyn Scan>>, StoreError> {
+        let scan = self.reader.scan(&self.shared, selector, range, limits)?;
+        Ok(scan.map(|scan| Box::new(scan) as Box<dyn Scan>))
+    }
+
+    fn estimate(
+        &self,
+        selector: &Selector,
+        range: TimeRange,
+    ) -> Result<Option<Estimate>, StoreError> {
+        self.reader.estimate(&self.shared, selector, range)
     }
 
     fn suggest(
