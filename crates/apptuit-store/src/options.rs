@@ -26,6 +26,8 @@ pub struct StoreOptions {
     /// goes into chunks: what is read, and so takes time, when a store is opened after a crash.
     /// 256 MiB by default.
     pub max_ahead_bytes: u64,
+    /// How many bytes of chunks are kept in memory for those who read them again. 64 MiB by default.
+    pub max_cached_bytes: usize,
     /// How long points are kept. Older ones go with the chunk they are in, once all of it is older.
     /// For ever by default.
     pub retention: Option<Duration>,
@@ -49,6 +51,7 @@ impl Default for StoreOptions {
             max_queued_bytes: 64 << 20,
             patience: Duration::from_secs(5),
             max_ahead_bytes: 256 << 20,
+            max_cached_bytes: 64 << 20,
             retention: None,
             retention_bytes: None,
             max_file_bytes: None,

@@ -7,7 +7,7 @@ use apptuit_model::Timestamp;
 use rusqlite::Connection;
 
 use super::commit::Shared;
-use super::{chunks, compact, merge, reader, remove, schema};
+use super::{chunks, compact, merge, read, remove, schema};
 use crate::StoreError;
 
 /// How often the thread looks whether there are points to move.
@@ -85,7 +85,7 @@ fn tidy(
     cut: &mut Timestamp,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let connection = reader::connect(&shared.file)?;
+    let connection = read::connect(&shared.file)?;
     if let Some(retention) = limits.retention {
         let pause = (retention / CUTS).min(CHUNK_AGE);
         if now.saturating_sub(pause) >= *cut || now < *cut {
@@ -98,7 +98,7 @@ fn tidy(
     }
     let day_ago = now.saturating_sub(CHUNK_AGE);
     let unmerged = chunks::unmerged(&connection, day_ago);
-    for month in unmerged.map_err(|error| reader::failed(shared, error))? {
+    for month in unmerged.map_err(|error| read::failed(shared, error))? {
         merge::month(shared, &connection, month, day_ago)?;
     }
     shrink(shared, &connection)
@@ -107,13 +107,13 @@ fn tidy(
 /// Gives free pages back to the file system, but for some.
 fn shrink(shared: &Arc<Shared>, connection: &Connection) -> Result<(), StoreError> {
     loop {
-        let pages = schema::pages(connection).map_err(|error| reader::failed(shared, error))?;
+        let pages = schema::pages(connection).map_err(|error| read::failed(shared, error))?;
         let stay = FREE_PAGES.max(pages.0 / 4);
         if pages.1 <= stay + u64::from(SHRUNK_PAGES) {
             return Ok(());
         }
         shared.on_writer(|writer| writer.shrink(SHRUNK_PAGES))?;
-        let after = schema::pages(connection).map_err(|error| reader::failed(shared, error))?;
+        let after = schema::pages(connection).map_err(|error| read::failed(shared, error))?;
         // A file of an older version cannot shrink before it is vacuumed.
         if after.1 >= pages.1 {
             return Ok(());
@@ -125,7 +125,7 @@ fn shrink(shared: &Arc<Shared>, connection: &Connection) -> Result<(), StoreErro
 /// is written anew.
 pub(super) fn everything(shared: &Arc<Shared>, limits: Limits) -> Result<(), StoreError> {
     compact::round(shared, Some(i64::MAX))?;
-    let connection = reader::connect(&shared.file)?;
+    let connection = read::connect(&shared.file)?;
     if let Some(retention) = limits.retention {
         let cutoff = shared.clock.now().saturating_sub(retention);
         remove::before(shared, &connection, cutoff)?;
@@ -134,7 +134,7 @@ pub(super) fn everything(shared: &Arc<Shared>, limits: Limits) -> Result<(), Sto
         remove::down_to(shared, &connection, bytes)?;
     }
     let unmerged = chunks::unmerged(&connection, Timestamp::MAX);
-    for month in unmerged.map_err(|error| reader::failed(shared, error))? {
+    for month in unmerged.map_err(|error| read::failed(shared, error))? {
         merge::month(shared, &connection, month, Timestamp::MAX)?;
     }
     drop(connection);

@@ -5,6 +5,7 @@
 //! series. Only then does the head drop them. So a reader who looks at the head first and at the
 //! file then misses none, and a crash between any two steps changes nothing that can be read.
 
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
@@ -82,7 +83,8 @@ fn write(
     frozen: Vec<(Frozen, i64)>,
 ) -> Result<(), StoreError> {
     shared.on_writer(move |writer| {
-        let points = writer.transaction("move points in", |transaction| {
+        let changed = rows.iter().map(|row| (row.series, row.month));
+        let points = writer.transaction_on(changed, "move points in", |transaction| {
             let points = chunks::insert(transaction, &rows, true)?;
             let sql = "INSERT OR REPLACE INTO covered (series, batch) VALUES (?1, ?2)";
             let mut cover = transaction.prepare_cached(sql)?;
@@ -113,7 +115,7 @@ fn remove_batches(shared: &Arc<Shared>) -> Result<(), StoreError> {
         let Some(piece) = shared.ahead().piece(keep, REMOVED_BYTES) else { return Ok(()) };
         shared.on_writer(move |writer| {
             let last = writer.shared().ahead().last().to_string();
-            writer.transaction("remove points from", |transaction| {
+            writer.transaction_on(iter::empty(), "remove points from", |transaction| {
                 transaction.execute("DELETE FROM batch WHERE id < ?1", [piece])?;
                 transaction.execute("DELETE FROM covered WHERE batch < ?1", [piece])?;
                 let sql = "UPDATE meta SET value = ?1 WHERE key = 'last_batch'";

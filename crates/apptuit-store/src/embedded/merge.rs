@@ -13,7 +13,7 @@ use super::chunks::{self, Kept, MAX_BYTES, MAX_POINTS, Row};
 use super::commit::Shared;
 use super::merged::Merged;
 use super::month::Month;
-use super::reader;
+use super::read;
 use crate::StoreError;
 
 /// The most chunks that are replaced in one transaction.
@@ -35,7 +35,7 @@ pub(super) fn month(
     month: Month,
     before: Timestamp,
 ) -> Result<(), StoreError> {
-    let failed = |error| reader::failed(shared, error);
+    let failed = |error| read::failed(shared, error);
     let loose = chunks::loose(connection, month).map_err(failed)?;
     let (mut from, mut young) = (0, 0);
     loop {
@@ -56,7 +56,8 @@ pub(super) fn month(
         let done = next.is_none();
         let now = shared.clock.now();
         shared.on_writer(move |writer| {
-            let points = writer.transaction("merge chunks of", |transaction| {
+            let changed = piece.removed.iter().map(|chunk| (chunk.series, month));
+            let points = writer.transaction_on(changed, "merge chunks of", |transaction| {
                 let removed = chunks::remove(transaction, month, &piece.removed)?;
                 let written = chunks::insert(transaction, &piece.rows, false)?;
                 if done {

@@ -8,7 +8,7 @@ mod background;
 mod batch;
 mod bytes;
 mod checksum;
-mod chunk;
+pub(crate) mod chunk;
 mod chunks;
 mod commit;
 mod compact;
@@ -22,7 +22,7 @@ mod month;
 mod name;
 mod names;
 mod queue;
-mod reader;
+mod read;
 mod refusal;
 mod remove;
 mod schema;
@@ -36,15 +36,16 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName};
-use rusqlite::Connection;
 
 use self::background::{Limits, Stop};
+pub use self::chunk::Summary;
 use self::commit::{Shared, Writer};
 use self::lock::Lock;
 use self::queue::{Append, Queue};
+use self::read::{Chunks, Reader};
 use crate::{
-    IdempotencyKey, Kept, Points, ReadLimits, SeriesId, Store, StoreError, StoreOptions,
-    StoreStats, Suggest,
+    Estimate, IdempotencyKey, Kept, Points, ReadLimits, Scan, SeriesId, Store, StoreError,
+    StoreOptions, StoreStats, Suggest,
 };
 
 /// A store in one SQLite file, which it alone has open for writing.
@@ -57,7 +58,7 @@ pub struct EmbeddedStore {
     limits: Limits,
     shared: Arc<Shared>,
     stop: Arc<Stop>,
-    reader: Mutex<Connection>,
+    reader: Reader,
     /// `None` once they have ended.
     threads: Mutex<Option<Threads>>,
 }
@@ -83,9 +84,10 @@ impl EmbeddedStore {
         let lock = Lock::take(&file)?;
         let connection = schema::open(&file, &options)?;
         let loaded = load::load(&connection, &file, options.clock.now())?;
-        let reader = Mutex::new(reader::connect(&file)?);
+        let reader = Reader::new(&file)?;
         let queue = Queue::new(options.max_queued_bytes);
-        let shared = Arc::new(Shared::new(file.clone(), options.clock, queue, loaded));
+        let chunks = Chunks::new(options.max_cached_bytes);
+        let shared = Arc::new(Shared::new(file.clone(), options.clock, queue, chunks, loaded));
 
         let limits = Limits {
             ahead_bytes: options.max_ahead_bytes,
@@ -190,7 +192,25 @@ impl Store for EmbeddedStore {
         range: TimeRange,
         limits: &ReadLimits,
     ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
-        reader::select(&self.shared, &mut guard(&self.reader), selector, range, limits)
+        self.reader.select(&self.shared, selector, range, limits)
+    }
+
+    fn scan(
+        &self,
+        selector: &Selector,
+        range: TimeRange,
+        limits: &ReadLimits,
+    ) -> Result<Option<Box<dyn Scan>>, StoreError> {
+        let scan = self.reader.scan(&self.shared, selector, range, limits)?;
+        Ok(scan.map(|scan| Box::new(scan) as Box<dyn Scan>))
+    }
+
+    fn estimate(
+        &self,
+        selector: &Selector,
+        range: TimeRange,
+    ) -> Result<Option<Estimate>, StoreError> {
+        self.reader.estimate(&self.shared, selector, range)
     }
 
     fn suggest(
@@ -204,7 +224,7 @@ impl Store for EmbeddedStore {
 
     fn stats(&self) -> StoreStats {
         let shared = &self.shared;
-        let series = shared.names().series() as u64;
+        let series = shared.names().series();
         // While the head is locked, nothing goes from it to chunks.
         let head = shared.head();
         let points = head.points() + shared.points.load(Ordering::Relaxed);

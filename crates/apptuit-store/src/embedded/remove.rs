@@ -11,7 +11,7 @@ use rusqlite::{Connection, Transaction};
 use super::chunks;
 use super::commit::{Shared, Writer};
 use super::month::Month;
-use super::{reader, schema};
+use super::{read, schema};
 use crate::StoreError;
 
 /// The most series whose points are removed in one transaction.
@@ -23,7 +23,7 @@ const PARTS: u32 = 30;
 pub(super) fn series(shared: &Arc<Shared>, selector: &Selector) -> Result<usize, StoreError> {
     let meant: Vec<u32> = {
         let names = shared.names();
-        names.matching(selector).into_iter().flatten().map(|(number, _)| number).collect()
+        names.matching(selector).into_iter().flatten().collect()
     };
     for series in meant.chunks(SERIES) {
         let _alone = shared.maintenance();
@@ -82,7 +82,7 @@ pub(super) fn before(
     connection: &Connection,
     cutoff: Timestamp,
 ) -> Result<(), StoreError> {
-    for month in chunks::months(connection).map_err(|error| reader::failed(shared, error))? {
+    for month in chunks::months(connection).map_err(|error| read::failed(shared, error))? {
         if month.start() < cutoff {
             cut(shared, connection, month, cutoff)?;
         }
@@ -100,7 +100,7 @@ pub(super) fn down_to(
     connection: &Connection,
     max_bytes: u64,
 ) -> Result<(), StoreError> {
-    let failed = |error| reader::failed(shared, error);
+    let failed = |error| read::failed(shared, error);
     while schema::used_bytes(connection).map_err(failed)? > max_bytes {
         let months = chunks::months(connection).map_err(failed)?;
         let Some(oldest) = months.first() else { return Ok(()) };
@@ -126,7 +126,7 @@ fn cut(
     month: Month,
     cutoff: Timestamp,
 ) -> Result<(), StoreError> {
-    let failed = |error| reader::failed(shared, error);
+    let failed = |error| read::failed(shared, error);
     let (mut from, mut done) = (0, false);
     while !done {
         let _alone = shared.maintenance();
