@@ -162,6 +162,30 @@ impl Writer {
         &self.shared
     }
 
+    /// The same, for use while the writer writes.
+    pub(super) fn shared_arc(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Gives pages that are free back to the file system, at most `count`.
+    pub(super) fn shrink(&self, count: u32) -> Result<(), StoreError> {
+        let failed = |error| schema::from_sqlite(&self.shared.file, "shrink", error);
+        let sql = format!("PRAGMA incremental_vacuum({count})");
+        let mut statement = self.connection.prepare(&sql).map_err(failed)?;
+        let mut rows = statement.query([]).map_err(failed)?;
+        while rows.next().map_err(failed)?.is_some() {}
+        Ok(())
+    }
+
+    /// Writes the whole file anew, as small as it can be.
+    pub(super) fn vacuum(&self) -> Result<(), StoreError> {
+        self.shared.writable()?;
+        let failed = |error| schema::from_sqlite(&self.shared.file, "shrink", error);
+        schema::shape(&self.connection).map_err(failed)?;
+        self.connection.execute_batch("VACUUM").map_err(failed)?;
+        self.checkpoint()
+    }
+
     fn append(&mut self, appends: Vec<Append>) {
         let outcome = self.commit(&appends);
         for (at, append) in appends.into_iter().enumerate() {
@@ -209,7 +233,6 @@ impl Writer {
 
     /// Runs one transaction, which may change any chunk. An error ends all writing: what the disk
     /// holds then is known only by reading it.
-    #[expect(dead_code, reason = "chunks will be merged and removed")]
     pub(super) fn transaction<T>(
         &mut self,
         doing: &'static str,

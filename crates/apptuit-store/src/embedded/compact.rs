@@ -84,18 +84,18 @@ fn write(
 ) -> Result<(), StoreError> {
     shared.on_writer(move |writer| {
         let changed = rows.iter().map(|row| (row.series, row.month));
-        writer.transaction_on(changed, "move points in", |transaction| {
-            chunks::insert(transaction, &rows)?;
+        let points = writer.transaction_on(changed, "move points in", |transaction| {
+            let points = chunks::insert(transaction, &rows, true)?;
             let sql = "INSERT OR REPLACE INTO covered (series, batch) VALUES (?1, ?2)";
             let mut cover = transaction.prepare_cached(sql)?;
-            frozen
-                .iter()
-                .try_for_each(|(frozen, last)| cover.execute((frozen.series, last)).map(|_| ()))
+            for (frozen, last) in &frozen {
+                cover.execute((frozen.series, last))?;
+            }
+            Ok(points)
         })?;
         let shared = writer.shared();
         let mut head = shared.head_mut();
-        let points: usize = rows.iter().map(|row| row.points).sum();
-        shared.points.fetch_add(points as u64, Ordering::Relaxed);
+        shared.points.fetch_add(points, Ordering::Relaxed);
         for (frozen, _) in &frozen {
             head.thaw(frozen);
         }

@@ -16,6 +16,7 @@ mod head;
 mod keys;
 mod load;
 mod lock;
+mod merge;
 mod merged;
 mod month;
 mod name;
@@ -23,6 +24,7 @@ mod names;
 mod queue;
 mod read;
 mod refusal;
+mod remove;
 mod schema;
 mod write_ahead;
 
@@ -35,7 +37,7 @@ use std::time::Duration;
 
 use apptuit_model::{Selector, Step, TimeRange, TimeSeries, TimeSeriesName};
 
-use self::background::Stop;
+use self::background::{Limits, Stop};
 pub use self::chunk::Summary;
 use self::commit::{Shared, Writer};
 use self::lock::Lock;
@@ -53,6 +55,7 @@ use crate::{
 pub struct EmbeddedStore {
     max_series: usize,
     patience: Duration,
+    limits: Limits,
     shared: Arc<Shared>,
     stop: Arc<Stop>,
     reader: Reader,
@@ -86,13 +89,18 @@ impl EmbeddedStore {
         let chunks = Chunks::new(options.max_cached_bytes);
         let shared = Arc::new(Shared::new(file.clone(), options.clock, queue, chunks, loaded));
 
+        let limits = Limits {
+            ahead_bytes: options.max_ahead_bytes,
+            retention: options.retention,
+            retention_bytes: options.retention_bytes,
+        };
         let writer = Writer::new(connection, Arc::clone(&shared), lock);
         let thread = |name: &str| thread::Builder::new().name(name.to_owned());
         let writer = thread("apptuit-store").spawn(move || writer.run()).map_err(failed)?;
         let stop = Arc::new(Stop::default());
         let background = {
             let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
-            let run = move || background::run(&shared, &stop, options.max_ahead_bytes);
+            let run = move || background::run(&shared, &stop, limits);
             thread("apptuit-compact").spawn(run)
         };
         let background = background.map_err(|error| {
@@ -101,7 +109,7 @@ impl EmbeddedStore {
         })?;
         let threads = Mutex::new(Some(Threads { writer, background }));
         let (max_series, patience) = (options.max_series, options.patience);
-        Ok(Self { max_series, patience, shared, stop, reader, threads })
+        Ok(Self { max_series, patience, limits, shared, stop, reader, threads })
     }
 
     /// The database.
@@ -109,13 +117,35 @@ impl EmbeddedStore {
         &self.shared.file
     }
 
-    /// Moves all points into chunks now.
+    /// Moves all points that are in memory into chunks now.
     ///
     /// # Errors
     ///
     /// The store takes no more writes, or this one failed.
-    pub fn compact(&self) -> Result<(), StoreError> {
+    pub fn flush(&self) -> Result<(), StoreError> {
         compact::round(&self.shared, Some(i64::MAX)).map(|_| ())
+    }
+
+    /// Does now what else is done in the background from time to time: points that are past the
+    /// retention go, the others go into chunks as large as they may be, of which none overlap, and
+    /// the file is written anew, as small as it can be. Meanwhile points can be read; appends wait
+    /// while the file is written, for which the disk needs the room of a second one.
+    ///
+    /// # Errors
+    ///
+    /// The store takes no more writes, the disk has no room, or something failed.
+    pub fn compact(&self) -> Result<(), StoreError> {
+        background::everything(&self.shared, self.limits)
+    }
+
+    /// Removes the series that `selector` means with all their points, and returns how many there
+    /// were once this is durable. Points of the same names that come later make new series.
+    ///
+    /// # Errors
+    ///
+    /// The store takes no more writes, or this one failed: then some of the series may be gone.
+    pub fn delete(&self, selector: &Selector) -> Result<usize, StoreError> {
+        remove::series(&self.shared, selector)
     }
 }
 

@@ -4,6 +4,7 @@ mod concurrency;
 mod damage;
 mod key;
 mod kill;
+mod maintenance;
 mod model;
 mod poison;
 mod read;

@@ -131,7 +131,6 @@ impl Names {
         }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "series will be deleted"))]
     /// Hides series from readers. They keep their numbers, under which points may still come.
     pub(super) fn hide(&mut self, numbers: &[u32]) {
         for number in numbers {
