@@ -37,7 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName};
+use apptuit_model::{Selector, Step, TimeRange, TimeSeries, TimeSeriesName};
 
 use self::background::{Limits, Stop};
 pub use self::backup::backup;
@@ -213,8 +213,9 @@ impl Store for EmbeddedStore {
         &self,
         selector: &Selector,
         range: TimeRange,
+        step: Option<Step>,
     ) -> Result<Option<Estimate>, StoreError> {
-        self.reader.estimate(&self.shared, selector, range)
+        self.reader.estimate(&self.shared, selector, range, step)
     }
 
     fn suggest(

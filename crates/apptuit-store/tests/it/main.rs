@@ -10,6 +10,7 @@ mod model;
 mod poison;
 mod read;
 mod reopen;
+mod scan;
 mod upgrade;
 
 use std::path::Path;
