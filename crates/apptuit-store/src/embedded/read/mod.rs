@@ -182,11 +182,6 @@ pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// What an error of a connection that reads says.
-pub(super) fn failed(shared: &Shared, error: rusqlite::Error) -> StoreError {
-    schema::from_sqlite(&shared.file, "read series from", error)
-}
-
 /// The months with chunks that may have points in a range.
 pub(super) fn months(connection: &Connection, range: TimeRange) -> rusqlite::Result<Vec<Month>> {
     let sql = "SELECT month FROM month WHERE month BETWEEN ?1 AND ?2 ORDER BY month";
