@@ -38,10 +38,10 @@ mod options;
 mod points;
 mod select;
 
-pub use embedded::EmbeddedStore;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub use embedded::chunk::hostile::chunk as fuzz_chunk;
+pub use embedded::{Check, EmbeddedStore, Finding, backup, check};
 pub use error::StoreError;
 pub use options::{StoreOptions, WallClock};
 pub use points::{IdempotencyKey, Kept, Points, SeriesId};

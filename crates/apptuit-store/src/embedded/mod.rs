@@ -5,8 +5,10 @@
 //! ([`background`]) moves them into [`chunks`]. Readers look at both.
 
 mod background;
+mod backup;
 mod batch;
 mod bytes;
+mod check;
 mod checksum;
 pub(crate) mod chunk;
 mod chunks;
@@ -38,6 +40,8 @@ use std::time::Duration;
 use apptuit_model::{Selector, Step, TimeRange, TimeSeries, TimeSeriesName};
 
 use self::background::{Limits, Stop};
+pub use self::backup::backup;
+pub use self::check::{Check, Finding, check};
 pub use self::chunk::Summary;
 use self::commit::{Shared, Writer};
 use self::lock::Lock;

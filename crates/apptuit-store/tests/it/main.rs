@@ -1,5 +1,6 @@
 //! The embedded store through its public face.
 
+mod check;
 mod concurrency;
 mod damage;
 mod key;
