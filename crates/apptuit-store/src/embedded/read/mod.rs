@@ -99,9 +99,9 @@ impl Reader {
         selector: &Selector,
         range: TimeRange,
         step: Option<Step>,
+        limits: &ReadLimits,
     ) -> Result<Option<Estimate>, StoreError> {
-        let unlimited = ReadLimits::UNLIMITED;
-        let captured = self.capture(shared, selector, range, &unlimited, Need::Summaries)?;
+        let captured = self.capture(shared, selector, range, limits, Need::Summaries)?;
         Ok(captured.map(|captured| {
             let scan = EmbeddedScan::new(&self.file, captured, range, shared);
             Estimate { series: scan.series() as u64, points: scan.to_decode(step) }
@@ -175,11 +175,6 @@ pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "query_only", true).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
-}
-
-/// What an error of a connection that reads says.
-pub(super) fn failed(shared: &Shared, error: rusqlite::Error) -> StoreError {
-    schema::from_sqlite(&shared.file, "read series from", error)
 }
 
 /// The months with chunks that may have points in a range.
