@@ -146,7 +146,12 @@ impl From<PutBodyError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::new(Kind::Internal, store_message(&error))
+        let kind = match error {
+            StoreError::Busy => Kind::Overloaded,
+            StoreError::TooManySeries { .. } => Kind::TooLarge,
+            _ => Kind::Internal,
+        };
+        Self::new(kind, store_message(&error))
     }
 }
 

@@ -114,7 +114,7 @@ impl Tenant {
         points: &[DataPoint],
         on_trouble: &OnTrouble,
     ) -> Result<(), ApiError> {
-        let appended = self.store.append(points);
+        let appended = self.store.append_points(points);
         if let Err(error @ (StoreError::Io { .. } | StoreError::Poisoned { .. })) = &appended
             && !self.read_only.swap(true, Ordering::Relaxed)
         {

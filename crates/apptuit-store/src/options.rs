@@ -16,10 +16,13 @@ pub struct StoreOptions {
     /// write-ahead file beside it comes on top. A write that needs more fails as on a full disk.
     /// Without a limit by default.
     pub max_file_bytes: Option<u64>,
+    /// The most series; points of more are refused with
+    /// [`TooManySeries`](crate::StoreError::TooManySeries). 10 million by default.
+    pub max_series: usize,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { max_queued: 64, max_file_bytes: None }
+        Self { max_queued: 64, max_file_bytes: None, max_series: 10_000_000 }
     }
 }

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apptuit_metrics::SystemClock;
-use apptuit_model::{DataPoint, Selector, TimeRange, TimeSeries, Timestamp};
-use apptuit_store::{ReadLimits, Store, StoreError, StoreStats, Suggest};
+use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
+use apptuit_store::{
+    IdempotencyKey, Kept, Points, ReadLimits, SeriesId, Store, StoreError, StoreStats, Suggest,
+};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
@@ -40,7 +42,11 @@ impl FullDisk {
 }
 
 impl Store for FullDisk {
-    fn append(&self, _: &[DataPoint]) -> Result<(), StoreError> {
+    fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
+        Ok(SeriesId::new(1))
+    }
+
+    fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
         if self.appends.fetch_add(1, Ordering::Relaxed) == 0 {
             return Err(Self::error("commit points to"));
         }
@@ -78,8 +84,12 @@ struct Endless {
 }
 
 impl Store for Endless {
-    fn append(&self, _: &[DataPoint]) -> Result<(), StoreError> {
-        Ok(())
+    fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
+        Ok(SeriesId::new(1))
+    }
+
+    fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
+        Ok(Kept::Now)
     }
 
     fn select(

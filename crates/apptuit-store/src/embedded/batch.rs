@@ -4,6 +4,7 @@ use apptuit_model::Timestamp;
 
 use super::bytes::{Damage, Reader};
 use super::checksum::Checksum;
+use crate::Points;
 
 /// The most points in one blob, 20 MiB of them. SQLite would take 1 GB.
 pub(super) const MAX_POINTS: usize = 1 << 20;
@@ -32,10 +33,20 @@ pub(super) fn encode(points: &[NumberedPoint]) -> Vec<u8> {
     blob
 }
 
-/// The points in a blob of a file with `series` series, in the order of their appending.
+/// What tells points from others, whatever their series are numbered: a CRC-32 of the instants and
+/// the values.
+pub(super) fn checksum(points: &Points) -> u32 {
+    let checksum = points
+        .timestamps()
+        .iter()
+        .fold(Checksum::new(), |checksum, at| checksum.add(&at.as_millis().to_le_bytes()));
+    points.values().iter().fold(checksum, |sum, v| sum.add(&v.to_bits().to_le_bytes())).value()
+}
+
+/// The points in a blob, in the order of their appending, of series that are known.
 pub(super) fn decode(
     blob: &[u8],
-    series: usize,
+    known: impl Fn(u32) -> bool,
 ) -> Result<impl Iterator<Item = NumberedPoint>, Damage> {
     let mut reader = Reader::checked(&[], blob)?;
     let layout = reader.u32()?;
@@ -51,10 +62,9 @@ pub(super) fn decode(
     let numbers: &[[u8; 4]] = reader.column(count)?;
     let (timestamps, values) = (reader.column(count)?, reader.column(count)?);
     reader.end()?;
-    let known = |number: &u32| usize::try_from(*number).is_ok_and(|n| (1..=series).contains(&n));
     let mut in_order = numbers.iter().map(|bytes| u32::from_le_bytes(*bytes)).zip(0_usize..);
-    if let Some((number, at)) = in_order.find(|(number, _)| !known(number)) {
-        let what = format!("series `{number}` is unknown, expected 1 to {series}");
+    if let Some((number, at)) = in_order.find(|(number, _)| !known(*number)) {
+        let what = format!("series `{number}` is unknown");
         return Err(Damage { offset: Some(8 + 4 * at), what });
     }
     let columns = numbers.iter().zip(timestamps).zip(values);
@@ -71,6 +81,11 @@ mod tests {
 
     fn point(series: u32, millis: i64, value: f64) -> NumberedPoint {
         NumberedPoint { series, timestamp: Timestamp::from_millis(millis), value }
+    }
+
+    /// A file that knows the series 1 and 2.
+    fn two(number: u32) -> bool {
+        (1..=2).contains(&number)
     }
 
     fn bits(points: impl IntoIterator<Item = NumberedPoint>) -> Vec<(u32, i64, u64)> {
@@ -93,14 +108,14 @@ mod tests {
     fn points_are_written_as_documented() {
         let points = [point(1, 60_000, 21.5), point(2, -1, -0.0)];
         assert_eq!(encode(&points), DOCUMENTED);
-        assert_eq!(bits(decode(&DOCUMENTED, 2).unwrap()), bits(points));
+        assert_eq!(bits(decode(&DOCUMENTED, two).unwrap()), bits(points));
     }
 
     #[test]
     fn every_bit_of_a_value_comes_back() {
         let odd = [0x7ff0_0000_0000_0001, 0xfff8_0000_0000_dead, 1, f64::INFINITY.to_bits()];
         let points = odd.map(|bits| point(1, i64::MIN, f64::from_bits(bits)));
-        assert_eq!(bits(decode(&encode(&points), 1).unwrap()), bits(points));
+        assert_eq!(bits(decode(&encode(&points), two).unwrap()), bits(points));
     }
 
     #[test]
@@ -108,8 +123,8 @@ mod tests {
         for at in 0..DOCUMENTED.len() {
             let mut damaged = DOCUMENTED;
             damaged[at] ^= 1;
-            assert!(decode(&damaged, 2).is_err(), "byte {at}");
-            assert!(decode(&DOCUMENTED[..at], 2).is_err(), "cut at byte {at}");
+            assert!(decode(&damaged, two).is_err(), "byte {at}");
+            assert!(decode(&DOCUMENTED[..at], two).is_err(), "cut at byte {at}");
         }
     }
 
@@ -120,13 +135,13 @@ mod tests {
             change(&mut body);
             let checksum = Checksum::new().add(&body).value();
             body.extend(checksum.to_le_bytes());
-            decode(&body, 2).map(bits).unwrap_err()
+            decode(&body, two).map(bits).unwrap_err()
         };
         assert_eq!(damage(|body| body[0] = 2).what, "layout `2` is unknown, expected `1`");
         assert_eq!(damage(|body| body[4] = 0).what, "`0` points, expected 1 to 1048576");
         assert_eq!(damage(|body| body[4] = 3).what, "`4` bytes are left, expected `24`");
         assert_eq!(damage(|body| body.push(0)).what, "`1` bytes are left over");
-        let unknown = "series `3` is unknown, expected 1 to 2".to_owned();
+        let unknown = "series `3` is unknown".to_owned();
         assert_eq!(damage(|body| body[12] = 3), Damage { offset: Some(12), what: unknown });
     }
 }

@@ -9,6 +9,13 @@ pub(super) struct Damage {
     pub(super) what: String,
 }
 
+impl Damage {
+    /// Damage that no byte is to blame for.
+    pub(super) fn of(what: String) -> Self {
+        Self { offset: None, what }
+    }
+}
+
 /// The bytes of a blob that are still to be read.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {

@@ -9,19 +9,26 @@ mod checksum;
 mod commit;
 mod head;
 mod name;
+mod names;
 mod refusal;
 mod schema;
 
+use std::collections::HashMap;
 use std::path::{self, Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::{self, JoinHandle};
 
-use apptuit_model::{DataPoint, Selector, TimeRange, TimeSeries, Timestamp};
+use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
 
 use self::commit::{Append, Shared, Writer};
 use self::head::Head;
-use crate::{ReadLimits, Store, StoreError, StoreOptions, StoreStats, Suggest};
+use self::names::Names;
+use crate::{
+    IdempotencyKey, Kept, Points, ReadLimits, SeriesId, Store, StoreError, StoreOptions,
+    StoreStats, Suggest,
+};
 
 /// A store in one SQLite file, which it alone has open.
 ///
@@ -30,6 +37,7 @@ use crate::{ReadLimits, Store, StoreError, StoreOptions, StoreStats, Suggest};
 #[derive(Debug)]
 pub struct EmbeddedStore {
     file: PathBuf,
+    max_series: usize,
     shared: Arc<Shared>,
     /// `None` once the store is closed.
     queue: Mutex<Option<SyncSender<Append>>>,
@@ -49,18 +57,29 @@ impl EmbeddedStore {
         // An absolute path is never one of the names that SQLite keeps for databases in memory.
         let file = path::absolute(file).map_err(io)?;
         let connection = schema::open(&file, &options)?;
-        let head = RwLock::new(schema::load(&connection, &file)?);
-        let shared = Arc::new(Shared { head, refusal: OnceLock::new() });
+        let (names, head) = schema::load(&connection, &file)?;
+        let (names, head) = (RwLock::new(names), RwLock::new(head));
+        let shared = Arc::new(Shared { names, head, ..Shared::default() });
         let (queue, appends) = sync_channel(options.max_queued.max(1));
-        let writer = Writer { connection, file: file.clone(), shared: Arc::clone(&shared) };
+        let writer = Writer {
+            connection,
+            file: file.clone(),
+            shared: Arc::clone(&shared),
+            keys: HashMap::new(),
+        };
         let thread = thread::Builder::new().name("apptuit-store".to_owned());
         let writer = thread.spawn(move || writer.run(&appends)).map_err(io)?;
-        Ok(Self { file, shared, queue: Mutex::new(Some(queue)), writer: Mutex::new(Some(writer)) })
+        let (queue, writer) = (Mutex::new(Some(queue)), Mutex::new(Some(writer)));
+        Ok(Self { file, max_series: options.max_series, shared, queue, writer })
     }
 
     /// The database.
     pub fn file(&self) -> &Path {
         &self.file
+    }
+
+    fn names(&self) -> RwLockReadGuard<'_, Names> {
+        self.shared.names.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn head(&self) -> RwLockReadGuard<'_, Head> {
@@ -76,16 +95,34 @@ impl EmbeddedStore {
 }
 
 impl Store for EmbeddedStore {
-    fn append(&self, points: &[DataPoint]) -> Result<(), StoreError> {
+    fn series(&self, name: &TimeSeriesName) -> Result<SeriesId, StoreError> {
+        if let Some(number) = self.names().number(name) {
+            return Ok(SeriesId::new(number));
+        }
+        let mut names = self.shared.names.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have been faster.
+        match names.number(name) {
+            Some(number) => Ok(SeriesId::new(number)),
+            None if names.len() < self.max_series => Ok(SeriesId::new(names.add(name))),
+            None => Err(StoreError::TooManySeries { limit: self.max_series }),
+        }
+    }
+
+    fn append(&self, points: &Points, key: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
         let queue = guard(&self.queue).clone().ok_or(StoreError::Closed)?;
         if let Some(refusal) = self.shared.refusal.get() {
             return Err(refusal.clone());
         }
         if points.is_empty() {
-            return Ok(());
+            return Ok(Kept::Now);
         }
+        let highest = self.names().highest();
+        assert!(
+            points.series().iter().all(|series| (1..=highest).contains(&series.number())),
+            "a series has a number that this store did not give"
+        );
         let (answer, outcome) = sync_channel(1);
-        let append = Append { points: points.to_vec(), answer };
+        let append = Append { points: points.clone(), key: key.cloned(), answer };
         queue.send(append).map_err(|_| self.refusal())?;
         // The writer ends when the last sender is gone: this one must not outlive its use.
         drop(queue);
@@ -98,7 +135,27 @@ impl Store for EmbeddedStore {
         range: TimeRange,
         limits: &ReadLimits,
     ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
-        self.head().select(selector, range, limits)
+        let (names, head) = (self.names(), self.head());
+        let Some(matching) = names.matching(selector) else { return Ok(None) };
+        let (mut found, mut points_left) = (Vec::new(), limits.max_points);
+        for (number, name) in matching {
+            if limits.cancelled.as_ref().is_some_and(|cancelled| cancelled()) {
+                return Err(StoreError::Cancelled);
+            }
+            let (timestamps, values) = head.within(number, range);
+            if timestamps.is_empty() {
+                continue;
+            }
+            if found.len() == limits.max_series {
+                return Err(exceeded(limits.max_series, "series"));
+            }
+            points_left = points_left
+                .checked_sub(timestamps.len())
+                .ok_or_else(|| exceeded(limits.max_points, "points"))?;
+            let points = timestamps.iter().copied().zip(values.iter().copied());
+            found.push(TimeSeries::from_points(name, points));
+        }
+        Ok(Some(found))
     }
 
     fn suggest(
@@ -107,11 +164,17 @@ impl Store for EmbeddedStore {
         prefix: &str,
         max: usize,
     ) -> Result<Vec<String>, StoreError> {
-        Ok(self.head().suggest(what, prefix, max))
+        Ok(self.names().suggest(what, prefix, max))
     }
 
     fn stats(&self) -> StoreStats {
-        self.head().stats()
+        let series = self.names().series() as u64;
+        StoreStats {
+            series,
+            points: self.head().points(),
+            appends: self.shared.appends.load(Ordering::Relaxed),
+            commits: self.shared.commits.load(Ordering::Relaxed),
+        }
     }
 
     fn close(&self) -> Result<(), StoreError> {
@@ -131,6 +194,10 @@ impl Drop for EmbeddedStore {
         // Acknowledged points are safe whatever happens here; who wants to know calls `close`.
         let _ = self.close();
     }
+}
+
+fn exceeded(limit: usize, what: &str) -> StoreError {
+    StoreError::LimitExceeded { what: format!("the selection has more than `{limit}` {what}") }
 }
 
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use apptuit_model::{Tags, TimeSeriesName};
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 
 use super::bytes::Damage;
 use super::head::Head;
+use super::names::Names;
 use super::{batch, name, refusal};
 use crate::{StoreError, StoreOptions};
 
@@ -34,24 +36,28 @@ pub(super) fn open(file: &Path, options: &StoreOptions) -> Result<Connection, St
 }
 
 /// Reads everything in the database.
-pub(super) fn load(connection: &Connection, file: &Path) -> Result<Head, StoreError> {
-    let mut head = Head::default();
+pub(super) fn load(connection: &Connection, file: &Path) -> Result<(Names, Head), StoreError> {
+    let (mut names, mut head) = (Names::default(), Head::default());
     let series = "SELECT id, metric, tags FROM series ORDER BY id";
-    each_row(connection, file, ("series", series), |row| {
+    each_row(connection, file, ("series", series), |id, row| {
         let metric = row.get_ref(1)?.as_str()?;
         let tags = name::decode(metric, row.get_ref(2)?.as_blob()?)?;
-        if head.add_series(metric, tags) {
+        let name = TimeSeriesName::new(metric, tags.into_iter().collect::<Tags>());
+        let number = u32::try_from(id).ok().filter(|number| *number > 0);
+        let number = number.ok_or_else(|| Damage::of("its number is out of range".to_owned()))?;
+        if names.load(number, &name) {
             return Ok(());
         }
-        Err(Damage { offset: None, what: "a row before has the same metric and tags".to_owned() })
+        Err(Damage::of("a row before has the same metric and tags".to_owned()))
     })?;
     let batches = "SELECT id, points FROM batch ORDER BY id";
-    each_row(connection, file, ("batch", batches), |row| {
-        head.add_points(batch::decode(row.get_ref(1)?.as_blob()?, head.len())?);
+    each_row(connection, file, ("batch", batches), |_, row| {
+        let points = batch::decode(row.get_ref(1)?.as_blob()?, |n| names.name(n).is_some())?;
+        head.add_points(points);
         Ok(())
     })?;
     head.settle();
-    Ok(head)
+    Ok((names, head))
 }
 
 /// What an error of SQLite says about the data.
@@ -132,27 +138,21 @@ fn create(connection: &Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// Reads the rows of a table, whose first column counts from 1.
+/// Reads the rows of a table, whose first column is the number of the row.
 fn each_row(
     connection: &Connection,
     file: &Path,
     (table, sql): (&str, &str),
-    mut read: impl FnMut(&Row<'_>) -> Result<(), Damage>,
+    mut read: impl FnMut(i64, &Row<'_>) -> Result<(), Damage>,
 ) -> Result<(), StoreError> {
     let failed = |error| from_sqlite(file, "read", error);
     let mut statement = connection.prepare(sql).map_err(failed)?;
     let mut rows = statement.query([]).map_err(failed)?;
-    for expected in 1_i64.. {
-        let Some(row) = rows.next().map_err(failed)? else { break };
+    while let Some(row) = rows.next().map_err(failed)? {
         let id: i64 = row.get(0).map_err(failed)?;
-        let outcome = if id == expected {
-            read(row)
-        } else {
-            Err(Damage { offset: None, what: format!("it is missing, the next one is `{id}`") })
-        };
-        outcome.map_err(|Damage { offset, what }| {
+        read(id, row).map_err(|Damage { offset, what }| {
             let byte = offset.map(|offset| format!(", byte {offset}")).unwrap_or_default();
-            let at = format!("row {expected} of `{table}`{byte}");
+            let at = format!("row {id} of `{table}`{byte}");
             StoreError::Corrupt { file: file.to_owned(), at, what }
         })?;
     }
@@ -161,12 +161,12 @@ fn each_row(
 
 impl From<rusqlite::Error> for Damage {
     fn from(error: rusqlite::Error) -> Self {
-        Self { offset: None, what: error.to_string() }
+        Self::of(error.to_string())
     }
 }
 
 impl From<FromSqlError> for Damage {
     fn from(error: FromSqlError) -> Self {
-        Self { offset: None, what: error.to_string() }
+        Self::of(error.to_string())
     }
 }

@@ -2,9 +2,11 @@
 
 mod concurrency;
 mod damage;
+mod key;
 mod kill;
 mod model;
 mod poison;
+mod read;
 mod reopen;
 
 use std::path::Path;

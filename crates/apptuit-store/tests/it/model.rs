@@ -64,7 +64,7 @@ fn apply(
             let points: Vec<_> = points.collect();
             let sent =
                 points.iter().map(|(m, h, at, bits)| point(m, h, *at, f64::from_bits(*bits)));
-            store.append(&sent.collect::<Vec<_>>()).expect("the disk works");
+            store.append_points(&sent.collect::<Vec<_>>()).expect("the disk works");
             model.extend(points.into_iter().map(|(m, h, at, bits)| ((m, h, at), bits)));
             *slot = Some(store);
         }
