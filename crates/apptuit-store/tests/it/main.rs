@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod damage;
+mod faults;
 mod key;
 mod kill;
 mod model;
