@@ -24,16 +24,15 @@ impl Figures {
     pub(crate) fn taken(table: &Table, lab: &Lab) -> Self {
         let mut figures = Self::default();
         if table.wants(&["S1", "S2"]) {
-            figures.two = Some(rounds(lab, 2, |_| Ok(())));
+            figures.two = Some(rounds(lab, 2, remove));
         }
         if table.wants(&["S1", "S2", "S3", "S4", "S9"]) {
             let mut last = Vec::new();
             let one = rounds(lab, 1, |server| {
-                last.push(server);
-                if last.len() > 2 {
-                    last.drain(..2).for_each(|server| remove(server.data()));
+                if last.len() == 2 {
+                    last.drain(..).for_each(remove);
                 }
-                Ok(())
+                last.push(server);
             });
             // The rows about what is kept go on with the last ones.
             if let Ok(servers) = <[Server; 2]>::try_from(last)
@@ -95,17 +94,17 @@ pub(crate) fn pair(unit: fn(f64) -> Cost, rounds: &Rounds, figure: impl Fn(&Sent
 }
 
 /// Lets both sides, in turn, take all gauges into an empty store.
-fn rounds(
-    lab: &Lab,
-    connections: usize,
-    mut then: impl FnMut(Server) -> Result<(), String>,
-) -> Result<Rounds, String> {
+fn rounds(lab: &Lab, connections: usize, mut then: impl FnMut(Server)) -> Result<Rounds, String> {
     let mut rounds = Rounds::default();
     for _ in 0..lab.size.rounds {
         for side in Side::BOTH {
             let server = lab.server(side)?;
-            rounds[side as usize].push(send(&server, lab.gauges(), connections)?);
-            then(server)?;
+            let mut sent = send(&server, lab.gauges(), connections)?;
+            // What it puts off is a part of the price, and its memory is what it needed at most.
+            sent.processor += server.rest()?;
+            sent.memory = sent.memory.max(server.memory()?);
+            rounds[side as usize].push(sent);
+            then(server);
         }
     }
     Ok(rounds)
@@ -131,7 +130,7 @@ pub(crate) fn small_requests(table: &mut Table, lab: &Lab) {
                 send_requests(&server, first, first.len(), SMALL_CONNECTIONS)?;
                 let sent = send_requests(&server, rest, rest.len(), SMALL_CONNECTIONS)?;
                 rounds[side as usize].push(sent);
-                remove(server.data());
+                remove(server);
             }
         }
         Ok(pair(Cost::Nanos, &rounds, Sent::wall_nanos))
@@ -188,7 +187,7 @@ fn one_shape(lab: &Lab, shape: Shape, connections: usize) -> Result<Rounds, Stri
         for side in Side::BOTH {
             let server = lab.server(side)?;
             rounds[side as usize].push(send(&server, &load, connections)?);
-            remove(server.data());
+            remove(server);
         }
     }
     Ok(rounds)

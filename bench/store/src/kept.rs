@@ -36,8 +36,8 @@ pub(crate) fn restart(table: &mut Table, lab: &Lab) {
         1.0,
         |_| {
             let settled = lab.settled_gauges()?;
-            let shape = settled.shape;
-            let question = Question::points("long_0", &["host"], lab.long().start, shape.end());
+            let long = lab.long();
+            let question = Question::points("long_0", &["host"], long.start, long.end());
             let once = |side: Side| -> Result<f64, String> {
                 let folder = &settled.folders[side as usize];
                 Server::start(side, folder)?.kill()?;
@@ -52,8 +52,7 @@ pub(crate) fn restart(table: &mut Table, lab: &Lab) {
                         };
                         return Ok(false);
                     };
-                    Ok(answer.values().map(|points| points.len()).sum::<usize>()
-                        == lab.long().points())
+                    Ok(answer.values().map(|points| points.len()).sum::<usize>() == long.points())
                 })?;
                 let took = start.elapsed();
                 server.kill()?;

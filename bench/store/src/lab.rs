@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, OnceCell};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
@@ -159,7 +159,9 @@ impl Settled {
     }
 }
 
-/// Lets go of the disk that a run needed.
-pub(crate) fn remove(folder: &Path) {
+/// Ends a server, and lets go of the disk it needed.
+pub(crate) fn remove(server: Server) {
+    let folder = server.data().to_owned();
+    drop(server);
     let _ = fs::remove_dir_all(folder);
 }

@@ -15,11 +15,11 @@ pub(crate) struct Sent {
     pub(crate) points: f64,
     /// From the first byte to the last answer.
     pub(crate) wall: Duration,
-    /// Processor time of the server meanwhile.
+    /// Processor time of the server until then.
     pub(crate) processor: Duration,
     /// How long each request took, in order.
     pub(crate) latencies: Vec<Duration>,
-    /// The server's memory after the last answer.
+    /// The server's memory in bytes, after the last answer.
     pub(crate) memory: f64,
 }
 

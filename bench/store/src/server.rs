@@ -15,6 +15,9 @@ use crate::http::Connection;
 /// No server takes longer to start, or to tidy up what it holds.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// A server that works on for longer after its last answer is not waited for.
+const REST_PATIENCE: Duration = Duration::from_secs(20);
+
 /// Whose server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -136,6 +139,20 @@ impl Server {
         let ticks = ticks(11).zip(ticks(12)).map(|(user, system)| user + system);
         let ticks = ticks.ok_or_else(|| format!("`{stat}` has no times"))?;
         Ok(Duration::from_secs_f64(ticks as f64 / clock_ticks_per_second() as f64))
+    }
+
+    /// Waits until it has done what it put off, and gives the processor time that took.
+    pub(crate) fn rest(&self) -> Result<Duration, String> {
+        let (start, before) = (Instant::now(), self.processor_time()?);
+        let (mut last, mut quiet) = (before, 0);
+        while quiet < 5 && start.elapsed() < REST_PATIENCE {
+            thread::sleep(Duration::from_millis(100));
+            let now = self.processor_time()?;
+            // One tick of the clock may be anything.
+            quiet = if now - last <= Duration::from_millis(10) { quiet + 1 } else { 0 };
+            last = now;
+        }
+        Ok(last - before)
     }
 
     /// Its resident memory in bytes.
