@@ -176,6 +176,82 @@ fn layer() -> Option<PathBuf> {
     }
 }
 
+/// Bytes that are let go when the disk is full, so that it no longer is.
+const BALLAST: usize = 1 << 20;
+
+/// Not a test by itself: the process on a disk of two megabytes.
+#[test]
+#[ignore = "started by `a_small_disk_that_is_full_loses_nothing`"]
+fn child_on_a_small_disk() {
+    let Some(file) = std::env::var_os(FILE).map(PathBuf::from) else { return };
+    let ballast = file.with_file_name("ballast");
+    std::fs::write(&ballast, vec![1; BALLAST]).unwrap();
+    let append = |store: &EmbeddedStore, n: i64| {
+        let points: Vec<_> =
+            (0..500).map(|at| point(METRIC, "a", n * 500 + at, n as f64)).collect();
+        store.append_points(&points)
+    };
+    let kept = |store: &EmbeddedStore, appends: i64| {
+        let expected = (0..appends).flat_map(|n| [n as f64; 500]);
+        let found = all(store, METRIC);
+        assert!(found[0].values().iter().copied().eq(expected), "{appends} appends were kept");
+    };
+
+    let store = open(&file);
+    let (appends, error) =
+        (0..10_000).find_map(|n| append(&store, n).err().map(|error| (n, error))).unwrap();
+    assert!(appends > 3 && error.to_string().contains("full"), "{appends}: {error}");
+    std::fs::remove_file(&ballast).unwrap();
+    let refused = append(&store, appends).unwrap_err();
+    assert!(matches!(refused, StoreError::Poisoned { .. }), "{refused:?}");
+    kept(&store, appends);
+    // Full again, when it is closed and opened.
+    std::fs::write(&ballast, vec![1; 2 * BALLAST]).unwrap_err();
+    drop(store);
+    match try_open(&file) {
+        Ok(store) => kept(&store, appends),
+        Err(error) => assert!(error.to_string().contains("full"), "{error}"),
+    }
+    std::fs::remove_file(&ballast).unwrap();
+    let store = open(&file);
+    kept(&store, appends);
+    append(&store, appends).unwrap();
+    kept(&store, appends + 1);
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "a skipped test says why")]
+fn a_small_disk_that_is_full_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // A disk of its own, which is gone with the process: in a namespace, for which one need not be root.
+    let mount = "mount -t tmpfs -o size=2m none \"$0\" && exec \"$@\"";
+    let on_small_disk = |command: &[&str]| {
+        Command::new("unshare")
+            .args(["--map-root-user", "--mount", "sh", "-c", mount])
+            .arg(folder.path())
+            .args(command)
+            .env(FILE, folder.path().join("points.sqlite"))
+            .output()
+    };
+    if !on_small_disk(&["true"]).is_ok_and(|output| output.status.success()) {
+        // Elsewhere `a_disk_that_is_full_loses_nothing_that_was_acknowledged` stands for it.
+        println!("skipped: this test needs `unshare`, and a system that lets it mount a tmpfs");
+        return;
+    }
+    let program = std::env::current_exe().expect("a test has a binary");
+    let program = program.to_str().expect("a path in UTF-8");
+    let child =
+        on_small_disk(&[program, "--exact", "faults::child_on_a_small_disk", "--ignored"]).unwrap();
+    assert!(
+        child.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&child.stdout),
+        String::from_utf8_lossy(&child.stderr)
+    );
+    let told = String::from_utf8_lossy(&child.stdout);
+    assert!(told.contains("1 passed"), "{told}");
+}
+
 #[test]
 fn a_write_that_fails_loses_nothing_that_was_acknowledged() {
     assert!(sweep("write").is_none_or(|faults| faults > 3));
