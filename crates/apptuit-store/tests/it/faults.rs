@@ -220,7 +220,6 @@ fn child_on_a_small_disk() {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a skipped test says why")]
 fn a_small_disk_that_is_full_loses_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     // A disk of its own, which is gone with the process: in a namespace, for which one need not be root.
