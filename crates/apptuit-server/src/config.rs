@@ -58,6 +58,8 @@ pub struct ServerConfig {
     /// Bytes that all bodies being inflated could need, together; at least `max_inflated_bytes`
     /// are allowed. 2 GiB by default.
     pub max_inflating_bytes: usize,
+    /// Series one tenant may have; points of others are refused. 10 million by default.
+    pub max_series: usize,
     /// Series one query may touch. 10 000 by default.
     pub max_query_series: usize,
     /// Points one query may touch. 10 000 000 by default.
@@ -102,6 +104,7 @@ impl Default for ServerConfig {
             max_points: 2_000_000,
             max_held_bytes: 512 * MIB,
             max_inflating_bytes: 2048 * MIB,
+            max_series: 10_000_000,
             max_query_series: 10_000,
             max_query_points: 10_000_000,
             max_query_bytes: 640_000_000,
@@ -130,6 +133,7 @@ impl ServerConfig {
             ("max_body_bytes", self.max_body_bytes),
             ("max_inflated_bytes", self.max_inflated_bytes),
             ("max_points", self.max_points),
+            ("max_series", self.max_series),
             ("max_query_series", self.max_query_series),
             ("max_query_points", self.max_query_points),
             ("max_query_bytes", self.max_query_bytes),

@@ -35,12 +35,14 @@ mod body;
 mod config;
 mod connections;
 mod error;
+mod intake;
 mod names;
 mod origin;
 mod routes;
 mod server;
 mod server_error;
 mod source;
+mod spellings;
 mod tenants;
 mod tls;
 

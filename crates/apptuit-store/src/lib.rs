@@ -40,7 +40,7 @@ mod select;
 
 pub use embedded::EmbeddedStore;
 pub use error::StoreError;
-pub use options::StoreOptions;
+pub use options::{StoreOptions, WallClock};
 pub use points::{IdempotencyKey, Kept, Points, SeriesId};
 pub use select::{Cancelled, ReadLimits, StoreStats, Suggest};
 

@@ -33,9 +33,35 @@ impl SeriesId {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Points {
-    series: Vec<SeriesId>,
-    timestamps: Vec<Timestamp>,
-    values: Vec<f64>,
+    pub(crate) series: Vec<SeriesId>,
+    pub(crate) timestamps: Vec<Timestamp>,
+    pub(crate) values: Vec<f64>,
+}
+
+/// A part of [`Points`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Columns<'a> {
+    pub(crate) series: &'a [SeriesId],
+    pub(crate) timestamps: &'a [Timestamp],
+    pub(crate) values: &'a [f64],
+}
+
+impl<'a> Columns<'a> {
+    /// The first `count` points, and the others.
+    pub(crate) fn split_at(self, count: usize) -> (Self, Self) {
+        let (series, other_series) = self.series.split_at(count);
+        let (timestamps, other_timestamps) = self.timestamps.split_at(count);
+        let (values, other_values) = self.values.split_at(count);
+        (
+            Self { series, timestamps, values },
+            Self { series: other_series, timestamps: other_timestamps, values: other_values },
+        )
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = (SeriesId, Timestamp, f64)> + 'a {
+        let columns = self.timestamps.iter().zip(self.values);
+        self.series.iter().zip(columns).map(|(series, (at, value))| (*series, *at, *value))
+    }
 }
 
 impl Points {
@@ -61,6 +87,15 @@ impl Points {
         self.series.clear();
         self.timestamps.clear();
         self.values.clear();
+    }
+
+    pub(crate) fn columns(&self) -> Columns<'_> {
+        Columns { series: &self.series, timestamps: &self.timestamps, values: &self.values }
+    }
+
+    /// The memory of the points.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.len() * (size_of::<SeriesId>() + size_of::<Timestamp>() + size_of::<f64>())
     }
 
     /// The series of each point.

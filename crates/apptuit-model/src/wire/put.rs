@@ -1,9 +1,12 @@
 //! Points on their way in, and the answer to them.
 
 mod answer;
+mod columns;
 mod decode;
+mod reader;
 
 pub use answer::{PointError, PutAnswer};
+pub use columns::{NewSeries, PutColumns, PutLimits, SeriesNumbers};
 pub use decode::{DecodedPut, PutBodyError, RefusedPoint, decode_points, decode_put};
 
 use super::number::{push_f64, push_timestamp};

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use apptuit_model::DataPoint;
 use apptuit_model::limits::BATCH_POINTS;
-use apptuit_model::wire::{
-    ContentEncoding, DecodedPut, InflateError, PointError, PutAnswer, RefusedPoint, decode_put,
-};
+use apptuit_model::wire::{ContentEncoding, PointError, PutAnswer, PutLimits, RefusedPoint};
+use apptuit_store::IdempotencyKey;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_ENCODING;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::task::spawn_blocking;
 
@@ -17,11 +15,15 @@ use super::parameters::Parameters;
 use super::{finished, json};
 use crate::app::App;
 use crate::body::receive;
-use crate::config::ServerConfig;
 use crate::error::{ApiError, Kind};
+use crate::intake::{Intake, IntakeLimits};
 
+/// What makes a resend recognisable.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Refused points named in one answer: every one of a full batch of a reporter.
 const MAX_NAMED: usize = BATCH_POINTS;
+/// What a point takes once it is read.
+const POINT_BYTES: usize = 48;
 /// Characters of the reason a point is refused for: it may quote what the caller sent.
 const MAX_REASON_CHARS: usize = 300;
 
@@ -50,24 +52,48 @@ pub(crate) async fn put(
         (false, false) => Detail::OnlyFailure,
     };
     let encoding = encoding(&head.headers)?;
+    let key = idempotency_key(&head.headers)?;
     let limits = app.body_limits(app.config.max_body_bytes);
     let body = receive(body, limits, app.admission.memory()).await?;
 
     let turn = app.admission.put().await?;
     let mut room = app.admission.inflation(encoding, body.bytes.len()).await?;
     let work = spawn_blocking(move || {
-        let decoded = decode(&body.bytes, encoding, &app.config)?;
-        // What follows needs only the points.
-        drop(body);
-        room.shrink_to(decoded.points.len().saturating_mul(size_of::<DataPoint>()));
-        if !decoded.points.is_empty() {
-            tenant.append(&decoded.points, &app.config.on_trouble)?;
-        }
-        drop((turn, room));
-        Ok(answer(decoded))
+        let config = &app.config;
+        let max_told = if detail == Detail::Counts { 0 } else { MAX_NAMED };
+        let put = PutLimits { max_points: config.max_points, max_told };
+        let limits = IntakeLimits { max_bytes: config.max_inflated_bytes, put };
+        app.intakes.with(body.bytes.len(), |intake| {
+            tenant.read(intake, &body.bytes, encoding, limits)?;
+            // What follows needs only the points.
+            drop(body);
+            room.shrink_to(intake.points().len().saturating_mul(POINT_BYTES));
+            tenant.append(intake.points(), key.as_ref(), &config.on_trouble)?;
+            drop((turn, room));
+            Ok(answer(intake))
+        })
     });
     let answer = finished(work.await)?;
     Ok(respond(&answer, detail))
+}
+
+/// The key the sender chose for this body, if there is one.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiError> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let key = value.to_str().ok().and_then(IdempotencyKey::new).filter(|_| values.next().is_none());
+    key.map(Some).ok_or_else(|| {
+        let shown: String = String::from_utf8_lossy(value.as_bytes())
+            .chars()
+            .take(IdempotencyKey::MAX_LENGTH)
+            .collect();
+        let most = IdempotencyKey::MAX_LENGTH;
+        let message = format!(
+            "idempotency key `{shown}` is not taken: expected one of 1 to {most} visible ASCII \
+             characters"
+        );
+        ApiError::new(Kind::InvalidRequest, message)
+    })
 }
 
 /// How the body is packed, as its headers say.
@@ -87,33 +113,14 @@ fn encoding(headers: &HeaderMap) -> Result<ContentEncoding, ApiError> {
     }
 }
 
-fn decode(
-    body: &[u8],
-    encoding: ContentEncoding,
-    config: &ServerConfig,
-) -> Result<DecodedPut, ApiError> {
-    let json = encoding.unpack(body, config.max_inflated_bytes);
-    let json = json.map_err(|error| match (error, encoding) {
-        (InflateError::TooLarge { limit_bytes }, _) => ApiError::new(
-            Kind::TooLarge,
-            format!("the body is too large once inflated: at most {limit_bytes} bytes are taken"),
-        ),
-        (_, ContentEncoding::Deflate) => {
-            ApiError::new(Kind::InvalidBody, "the body is not whole and sound zlib data")
-        }
-        _ => ApiError::new(Kind::InvalidBody, "the body is not whole and sound gzip data"),
-    })?;
-    Ok(decode_put(&json, config.max_points)?)
-}
-
-fn answer(decoded: DecodedPut) -> PutAnswer {
-    let (kept, refused) = (decoded.points.len(), decoded.refused.len());
-    let named = decoded.refused.into_iter().take(MAX_NAMED);
-    let named = named.map(|RefusedPoint { index, datapoint, reason }| PointError {
-        index: Some(index),
-        datapoint,
-        error: shortened(reason),
+fn answer(intake: &Intake) -> PutAnswer {
+    let (named, refused) = intake.refused();
+    let named = named.iter().map(|RefusedPoint { index, datapoint, reason }| PointError {
+        index: Some(*index),
+        datapoint: datapoint.clone(),
+        error: shortened(reason.clone()),
     });
+    let kept = intake.points().len();
     PutAnswer { success: kept as u64, failed: refused as u64, errors: named.collect() }
 }
 

@@ -1,154 +1,355 @@
-//! The points of every series in memory, in order of time, rebuilt from the batches at open.
+//! The points that are not in chunks yet: of each series a few as they came, and blocks of more.
+//!
+//! Points are moved from here to chunks (`compact`): blocks are [frozen](Head::freeze), written as
+//! chunks, and then [dropped](Head::thaw) from here.
+
+use std::sync::Arc;
 
 use apptuit_model::{TimeRange, Timestamp};
 
-use super::batch::NumberedPoint;
+use super::chunk::{self, Summary};
+use crate::points::Columns;
 
-/// The points that readers see. Series go by their number, from 1.
+/// Points of a series that are kept as they are, 16 bytes each, before they become a block.
+const OPEN_POINTS: usize = 120;
+/// The points that make a series worth a chunk.
+const FULL_POINTS: usize = 1000;
+
+/// Points of one series, packed, in order of time, each instant once.
+#[derive(Debug)]
+pub(super) struct Block {
+    /// A chunk, as it would stand in the file.
+    pub(super) data: Box<[u8]>,
+    pub(super) summary: Summary,
+    /// No point is from a batch before this one.
+    first_batch: i64,
+}
+
+/// The points of a series that are in no chunk. Of one instant a later block has the later value,
+/// and `open` the latest.
+#[derive(Debug, Default)]
+struct Active {
+    blocks: Vec<Arc<Block>>,
+    /// In order of time, each instant once.
+    open: Vec<(Timestamp, f64)>,
+    /// No point in `open` is from a batch before this one.
+    first_batch: i64,
+    /// The points in `blocks`.
+    packed: usize,
+    /// It is among [`Head::full`].
+    is_full: bool,
+}
+
+/// The points in memory. Series go by their number.
 #[derive(Debug, Default)]
 pub(super) struct Head {
-    series: Vec<Series>,
-    /// Series with late points.
-    unsettled: Vec<u32>,
+    series: Vec<Option<Box<Active>>>,
+    /// Series with the points of a chunk, once each, until [`take_full`](Self::take_full).
+    full: Vec<u32>,
     points: u64,
+    bytes: u64,
+    columns: (Vec<Timestamp>, Vec<f64>),
+}
+
+/// What a series has in memory in some range of time, oldest writes first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Captured {
+    /// Those that overlap with the range.
+    pub(super) blocks: Vec<Arc<Block>>,
+    /// Those in the range, in order of time.
+    pub(super) open: Vec<(Timestamp, f64)>,
+}
+
+/// Blocks of a series that are to become chunks.
+#[derive(Debug)]
+pub(super) struct Frozen {
+    pub(super) series: u32,
+    pub(super) blocks: Vec<Arc<Block>>,
 }
 
 impl Head {
-    /// Adds points in the order of their appending. [`settle`](Self::settle) must follow before
-    /// anyone reads.
-    pub(super) fn add_points(&mut self, points: impl IntoIterator<Item = NumberedPoint>) {
-        for point in points {
-            let at = usize::try_from(point.series).expect("memory holds 2^32 series");
-            if at >= self.series.len() {
-                self.series.resize_with(at + 1, Series::default);
-            }
-            let Some(series) = self.series.get_mut(at) else { continue };
-            let was_settled = series.late.is_empty();
-            if series.push(point.timestamp, point.value) {
-                self.points += 1;
-            }
-            if was_settled && !series.late.is_empty() {
-                self.unsettled.push(point.series);
+    /// Adds points of a batch, which follows all before, in their order; but those of series for
+    /// which `skip` holds.
+    pub(super) fn add(&mut self, points: Columns<'_>, batch: i64, skip: impl Fn(u32) -> bool) {
+        for (series, at, value) in points.iter() {
+            if !skip(series.number()) {
+                self.add_point(series.number(), (at, value), batch);
             }
         }
     }
 
-    /// Puts late points in their places.
-    pub(super) fn settle(&mut self) {
-        for number in self.unsettled.drain(..) {
-            let series = usize::try_from(number).ok().and_then(|at| self.series.get_mut(at));
-            self.points += series.map_or(0, Series::settle);
+    fn add_point(&mut self, number: u32, point: (Timestamp, f64), batch: i64) {
+        let at = number as usize;
+        if at >= self.series.len() {
+            self.series.resize_with(at + 1, || None);
+        }
+        let Some(series) = self.series.get_mut(at) else { return };
+        let series = series.get_or_insert_default();
+        if series.open.is_empty() {
+            series.first_batch = batch;
+        }
+        self.points += u64::from(series.insert(point));
+        if series.open.len() >= OPEN_POINTS {
+            self.bytes += series.pack(&mut self.columns);
+        }
+        if series.packed + series.open.len() >= FULL_POINTS && !series.is_full {
+            series.is_full = true;
+            self.full.push(number);
         }
     }
 
-    /// How many points there are, each instant of a series once.
+    /// How many points there are. One that was written again after it was packed counts twice.
     pub(super) fn points(&self) -> u64 {
         self.points
     }
 
-    /// The points of a series in `range`, in two columns.
-    pub(super) fn within(&self, number: u32, range: TimeRange) -> (&[Timestamp], &[f64]) {
-        let series = usize::try_from(number).ok().and_then(|at| self.series.get(at));
-        series.map_or((&[], &[]), |series| series.within(range))
+    /// The memory of the blocks.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the statistics will tell it"))]
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The points of a series in `range`.
+    pub(super) fn capture(&self, number: u32, range: TimeRange) -> Captured {
+        let Some(series) = self.active(number) else { return Captured::default() };
+        let overlaps = |block: &&Arc<Block>| {
+            block.summary.start <= range.end() && range.start() <= block.summary.end
+        };
+        let open = series.open.iter().filter(|(at, _)| range.contains(*at)).copied();
+        Captured {
+            blocks: series.blocks.iter().filter(overlaps).cloned().collect(),
+            open: open.collect(),
+        }
+    }
+
+    /// The series that are worth a chunk. Each is told of once, until it is frozen.
+    pub(super) fn take_full(&mut self, most: usize) -> Vec<u32> {
+        self.full.split_off(self.full.len().saturating_sub(most))
+    }
+
+    /// Of the series with numbers in `part`, those with points from batches up to `last`.
+    pub(super) fn with_batches(&self, part: std::ops::Range<usize>, last: i64) -> Vec<u32> {
+        let end = part.end.min(self.series.len());
+        let part = (part.start..end).filter_map(|at| u32::try_from(at).ok());
+        let old = |number: &u32| self.first_batch(*number).is_some_and(|batch| batch <= last);
+        part.filter(old).collect()
+    }
+
+    /// The earliest batch that the series with numbers in `part` have points of.
+    pub(super) fn first_batch_of(&self, part: std::ops::Range<usize>) -> Option<i64> {
+        let part =
+            self.series.get(part.start.min(self.series.len())..part.end.min(self.series.len()));
+        part?.iter().flatten().filter_map(|series| series.first_batch()).min()
+    }
+
+    /// How many numbers of series there may be here.
+    pub(super) fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Packs all points of some series, and gives their blocks.
+    pub(super) fn freeze(&mut self, numbers: &[u32]) -> Vec<Frozen> {
+        let mut frozen = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            let series = self.series.get_mut(*number as usize).and_then(Option::as_mut);
+            let Some(series) = series else { continue };
+            self.bytes += series.pack(&mut self.columns);
+            series.is_full = false;
+            if !series.blocks.is_empty() {
+                frozen.push(Frozen { series: *number, blocks: series.blocks.clone() });
+            }
+        }
+        frozen
+    }
+
+    /// Forgets blocks that are in chunks now.
+    pub(super) fn thaw(&mut self, frozen: &Frozen) {
+        let Some(slot) = self.series.get_mut(frozen.series as usize) else { return };
+        let Some(series) = slot else { return };
+        // The series may have been forgotten, and have begun again.
+        let same = |(one, other): (&Arc<Block>, &Arc<Block>)| Arc::ptr_eq(one, other);
+        let pairs = series.blocks.iter().zip(&frozen.blocks);
+        let count = pairs.take_while(|pair| same(*pair)).count();
+        for block in series.blocks.drain(..count) {
+            self.points -= block.summary.count as u64;
+            self.bytes -= block.data.len() as u64;
+            series.packed -= block.summary.count;
+        }
+        if series.blocks.is_empty() {
+            series.blocks = Vec::new();
+            if series.open.is_empty() {
+                *slot = None;
+            }
+        }
+    }
+
+    /// Forgets all points of a series.
+    #[cfg_attr(not(test), expect(dead_code, reason = "series will be deleted"))]
+    pub(super) fn forget(&mut self, number: u32) {
+        let Some(slot) = self.series.get_mut(number as usize) else { return };
+        let Some(series) = slot.take() else { return };
+        self.points -= (series.packed + series.open.len()) as u64;
+        self.bytes -= series.blocks.iter().map(|block| block.data.len() as u64).sum::<u64>();
+        if series.is_full {
+            self.full.retain(|full| *full != number);
+        }
+    }
+
+    fn active(&self, number: u32) -> Option<&Active> {
+        self.series.get(number as usize)?.as_deref()
+    }
+
+    fn first_batch(&self, number: u32) -> Option<i64> {
+        self.active(number)?.first_batch()
     }
 }
 
-/// The points of a series: two columns, strictly increasing in time.
-#[derive(Debug, Default)]
-struct Series {
-    timestamps: Vec<Timestamp>,
-    values: Vec<f64>,
-    /// Points before the last one, as they came; [`settle`](Self::settle) empties it. They are
-    /// moved in together, so that a long column is not shifted for each.
-    late: Vec<(Timestamp, f64)>,
-}
-
-impl Series {
-    /// Whether a point was added, rather than replaced or put off.
-    fn push(&mut self, timestamp: Timestamp, value: f64) -> bool {
-        match (self.timestamps.last(), self.values.last_mut()) {
-            (Some(last), _) if timestamp < *last => {
-                self.late.push((timestamp, value));
-                false
+impl Active {
+    /// Whether `open` has one point more: it may have had one of this instant.
+    fn insert(&mut self, (at, value): (Timestamp, f64)) -> bool {
+        match self.open.last_mut() {
+            Some((last, _)) if at < *last => {
+                match self.open.binary_search_by_key(&at, |(at, _)| *at) {
+                    Ok(place) => {
+                        if let Some(point) = self.open.get_mut(place) {
+                            point.1 = value;
+                        }
+                        return false;
+                    }
+                    Err(place) => self.open.insert(place, (at, value)),
+                }
             }
-            (Some(last), Some(replaced)) if timestamp == *last => {
+            Some((last, replaced)) if at == *last => {
                 *replaced = value;
-                false
+                return false;
             }
-            _ => {
-                self.timestamps.push(timestamp);
-                self.values.push(value);
-                true
-            }
+            _ => self.open.push((at, value)),
         }
+        true
     }
 
-    /// How many points were added.
-    fn settle(&mut self) -> u64 {
-        let Some(first) = self.late.iter().map(|(timestamp, _)| *timestamp).min() else { return 0 };
-        let before = self.timestamps.len();
-        let keep = self.timestamps.partition_point(|timestamp| *timestamp < first);
-        let tail = self.timestamps.split_off(keep).into_iter().zip(self.values.split_off(keep));
-        let mut points: Vec<_> = tail.chain(std::mem::take(&mut self.late)).collect();
-        // Stable: of equal timestamps the last to come stays last, and replaces the others. A late
-        // point came after the one it meets in the column, which else would have been late itself.
-        points.sort_by_key(|(timestamp, _)| *timestamp);
-        for (timestamp, value) in points {
-            self.push(timestamp, value);
+    /// Makes a block of `open`, and answers how many bytes it has.
+    fn pack(&mut self, (timestamps, values): &mut (Vec<Timestamp>, Vec<f64>)) -> u64 {
+        if self.open.is_empty() {
+            return 0;
         }
-        (self.timestamps.len() - before) as u64
+        timestamps.clear();
+        values.clear();
+        timestamps.extend(self.open.iter().map(|(at, _)| *at));
+        values.extend(self.open.iter().map(|(_, value)| *value));
+        self.open.clear();
+        let mut data = Vec::new();
+        let summary = chunk::encode(timestamps, values, &mut data);
+        let bytes = data.len() as u64;
+        let (data, first_batch) = (data.into_boxed_slice(), self.first_batch);
+        self.blocks.push(Arc::new(Block { data, summary, first_batch }));
+        self.packed += summary.count;
+        bytes
     }
 
-    fn within(&self, range: TimeRange) -> (&[Timestamp], &[f64]) {
-        let start = self.timestamps.partition_point(|timestamp| *timestamp < range.start());
-        let end = self.timestamps.partition_point(|timestamp| *timestamp <= range.end());
-        let columns = (self.timestamps.get(start..end), self.values.get(start..end));
-        (columns.0.unwrap_or_default(), columns.1.unwrap_or_default())
+    /// The earliest batch with points here.
+    fn first_batch(&self) -> Option<i64> {
+        let open = (!self.open.is_empty()).then_some(self.first_batch);
+        self.blocks.first().map(|block| block.first_batch).or(open)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::{Points, SeriesId};
 
-    /// Series 1 and 2 with the points (10, 1), (20, 2), (30, 3).
-    fn head() -> Head {
+    fn points(rows: &[(u32, i64, f64)]) -> Points {
+        let mut points = Points::default();
+        for (series, millis, value) in rows {
+            points.push(SeriesId::new(*series), Timestamp::from_millis(*millis), *value);
+        }
+        points
+    }
+
+    fn range(start: i64, end: i64) -> TimeRange {
+        TimeRange::new(Timestamp::from_millis(start), Timestamp::from_millis(end))
+    }
+
+    /// The points of a series in order of time, the last written of each instant.
+    fn read(head: &Head, series: u32, range: TimeRange) -> BTreeMap<i64, f64> {
+        let Captured { blocks, open } = head.capture(series, range);
+        let mut found = BTreeMap::new();
+        for block in blocks {
+            let (mut timestamps, mut values) = (Vec::new(), Vec::new());
+            chunk::decode(&block.data, &mut timestamps, &mut values).unwrap();
+            let points = timestamps.iter().zip(values).filter(|(at, _)| range.contains(**at));
+            found.extend(points.map(|(at, value)| (at.as_millis(), value)));
+        }
+        found.extend(open.iter().map(|(at, value)| (at.as_millis(), *value)));
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn the_last_write_wins_in_any_order(
+            rows in prop::collection::vec((1..3_u32, 0..400_i64, -9.0..9.0), 0..2000),
+            (start, end) in (-10..410_i64, -10..410_i64),
+        ) {
+            let mut head = Head::default();
+            for (batch, rows) in (1..).zip(rows.chunks(70)) {
+                head.add(points(rows).columns(), batch, |_| false);
+            }
+            let range = range(start, end);
+            for series in 1..3 {
+                let own = rows.iter().filter(|row| row.0 == series && (start..=end).contains(&row.1));
+                let expected: BTreeMap<i64, f64> = own.map(|row| (row.1, row.2)).collect();
+                prop_assert_eq!(read(&head, series, range), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_series_is_full_once_until_it_is_frozen() {
         let mut head = Head::default();
-        for series in 1..=2 {
-            head.add_points([10, 20, 30].map(|millis| point(series, millis, millis as f64 / 10.0)));
+        let rows: Vec<_> = (0..999).map(|at| (7, at, 0.5)).collect();
+        head.add(points(&rows).columns(), 1, |_| false);
+        assert!(head.take_full(9).is_empty());
+        head.add(points(&[(7, 999, 0.5), (7, 1000, 0.5), (3, 0, 0.5)]).columns(), 2, |_| false);
+        assert_eq!((head.take_full(9), head.take_full(9)), (vec![7], vec![]));
+        assert_eq!(head.with_batches(0..99, 1), [7]);
+        assert_eq!(head.with_batches(0..99, 2), [3, 7]);
+
+        let frozen = head.freeze(&[7]);
+        assert_eq!(frozen.iter().map(|frozen| frozen.series).collect::<Vec<_>>(), [7]);
+        head.add(points(&[(7, 2000, 0.5)]).columns(), 3, |_| false);
+        assert_eq!((head.points(), read(&head, 7, TimeRange::ALL).len()), (1003, 1002));
+        for frozen in &frozen {
+            head.thaw(frozen);
         }
-        head.settle();
-        head
-    }
-
-    fn point(series: u32, millis: i64, value: f64) -> NumberedPoint {
-        NumberedPoint { series, timestamp: Timestamp::from_millis(millis), value }
-    }
-
-    fn values(head: &Head, series: u32, start: i64, end: i64) -> Vec<f64> {
-        let range = TimeRange::new(Timestamp::from_millis(start), Timestamp::from_millis(end));
-        head.within(series, range).1.to_vec()
+        assert_eq!((head.points(), head.bytes()), (2, 0));
+        assert_eq!(read(&head, 7, TimeRange::ALL), BTreeMap::from([(2000, 0.5)]));
+        assert_eq!((head.first_batch_of(4..99), head.first_batch_of(0..99)), (Some(3), Some(2)));
     }
 
     #[test]
-    fn both_ends_of_a_range_are_in() {
-        let head = head();
-        assert_eq!(values(&head, 1, 10, 20), [1.0, 2.0]);
-        assert_eq!(values(&head, 2, 11, 29), [2.0]);
-        for (start, end) in [(31, 100), (11, 19), (30, 10)] {
-            assert!(values(&head, 1, start, end).is_empty());
+    fn a_forgotten_series_is_not_thawed() {
+        let mut head = Head::default();
+        head.add(points(&[(1, 0, 1.0)]).columns(), 1, |_| false);
+        let frozen = head.freeze(&[1, 2]);
+        head.forget(1);
+        head.add(points(&[(1, 0, 2.0)]).columns(), 2, |_| false);
+        head.freeze(&[1]);
+        for frozen in &frozen {
+            head.thaw(frozen);
         }
-        assert!(values(&head, 0, 0, 99).is_empty() && values(&head, 3, 0, 99).is_empty());
+        assert_eq!(read(&head, 1, TimeRange::ALL), BTreeMap::from([(0, 2.0)]));
+        assert_eq!(head.points(), 1);
     }
 
     #[test]
-    fn late_points_find_their_place_and_the_last_write_wins() {
-        let mut head = head();
-        let late = [(30, 3.5), (5, 0.5), (20, 2.5), (5, 0.7), (40, 4.0), (40, 4.5), (30, 3.7)];
-        head.add_points(late.map(|(millis, value)| point(1, millis, value)));
-        head.settle();
-        assert_eq!(values(&head, 1, 0, 99), [0.7, 1.0, 2.5, 3.7, 4.5]);
-        assert_eq!(values(&head, 2, 0, 99), [1.0, 2.0, 3.0]);
-        assert_eq!(head.points(), 3 + 3 + 2);
+    fn points_that_are_in_chunks_are_skipped() {
+        let mut head = Head::default();
+        head.add(points(&[(1, 0, 1.0), (2, 0, 2.0)]).columns(), 1, |series| series == 1);
+        assert_eq!((head.points(), read(&head, 1, TimeRange::ALL).len()), (1, 0));
     }
 }

@@ -1,105 +1,129 @@
 //! One SQLite file: durability, atomicity and recovery are SQLite's.
 //!
-//! An append goes through a queue to the writer thread ([`commit`]), which answers after the commit.
-//! Readers are served from memory ([`head`]) and never touch the file.
+//! An append goes through a [`queue`] to the writer thread ([`commit`]), which answers after the
+//! commit. The points are then in a batch of the file and in memory ([`head`]); another thread
+//! ([`background`]) moves them into [`chunks`]. Readers look at both.
 
+mod background;
 mod batch;
 mod bytes;
 mod checksum;
+#[cfg_attr(not(test), expect(dead_code, reason = "readers will look at summaries"))]
+mod chunk;
+mod chunks;
 mod commit;
+mod compact;
 mod head;
+mod keys;
+mod load;
+mod lock;
+mod merged;
+mod month;
 mod name;
 mod names;
+mod queue;
+mod reader;
 mod refusal;
 mod schema;
+mod write_ahead;
 
-use std::collections::HashMap;
-use std::path::{self, Path, PathBuf};
+use std::path::{self, Path};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
+use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName};
+use rusqlite::Connection;
 
-use self::commit::{Append, Shared, Writer};
-use self::head::Head;
-use self::names::Names;
+use self::background::Stop;
+use self::commit::{Shared, Writer};
+use self::lock::Lock;
+use self::queue::{Append, Queue};
 use crate::{
     IdempotencyKey, Kept, Points, ReadLimits, SeriesId, Store, StoreError, StoreOptions,
     StoreStats, Suggest,
 };
 
-/// A store in one SQLite file, which it alone has open.
+/// A store in one SQLite file, which it alone has open for writing.
 ///
-/// The format is in `docs/reference/storage-format.md`. All points are also held in memory: 16
-/// bytes each. Dropping it closes it.
+/// The format is in `docs/reference/storage-format.md`. Dropping the store closes it.
 #[derive(Debug)]
 pub struct EmbeddedStore {
-    file: PathBuf,
     max_series: usize,
+    patience: Duration,
     shared: Arc<Shared>,
-    /// `None` once the store is closed.
-    queue: Mutex<Option<SyncSender<Append>>>,
-    writer: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
+    stop: Arc<Stop>,
+    reader: Mutex<Connection>,
+    /// `None` once they have ended.
+    threads: Mutex<Option<Threads>>,
+}
+
+#[derive(Debug)]
+struct Threads {
+    writer: JoinHandle<Result<(), StoreError>>,
+    background: JoinHandle<()>,
 }
 
 impl EmbeddedStore {
-    /// Opens the store in `file`, whose folder must exist, and reads it; makes it if there is none.
+    /// Opens the store in `file`, whose folder must exist; makes it if there is none, and brings it
+    /// to the version of today if it is older.
     ///
     /// # Errors
     ///
     /// The file is damaged, not a store, of a newer version, in use by another store, or the
     /// operating system refuses.
-    #[expect(clippy::needless_pass_by_value, reason = "options to come are moved out of it")]
     pub fn open(file: &Path, options: StoreOptions) -> Result<Self, StoreError> {
-        let io = |error| io(file, "open", error);
+        let failed = |error| io(file, "open", error);
         // An absolute path is never one of the names that SQLite keeps for databases in memory.
-        let file = path::absolute(file).map_err(io)?;
+        let file = path::absolute(file).map_err(failed)?;
+        let lock = Lock::take(&file)?;
         let connection = schema::open(&file, &options)?;
-        let (names, head) = schema::load(&connection, &file)?;
-        let (names, head) = (RwLock::new(names), RwLock::new(head));
-        let shared = Arc::new(Shared { names, head, ..Shared::default() });
-        let (queue, appends) = sync_channel(options.max_queued.max(1));
-        let writer = Writer {
-            connection,
-            file: file.clone(),
-            shared: Arc::clone(&shared),
-            keys: HashMap::new(),
+        let loaded = load::load(&connection, &file, options.clock.now())?;
+        let reader = Mutex::new(reader::connect(&file)?);
+        let queue = Queue::new(options.max_queued_bytes);
+        let shared = Arc::new(Shared::new(file.clone(), options.clock, queue, loaded));
+
+        let writer = Writer::new(connection, Arc::clone(&shared), lock);
+        let thread = |name: &str| thread::Builder::new().name(name.to_owned());
+        let writer = thread("apptuit-store").spawn(move || writer.run()).map_err(failed)?;
+        let stop = Arc::new(Stop::default());
+        let background = {
+            let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
+            let run = move || background::run(&shared, &stop, options.max_ahead_bytes);
+            thread("apptuit-compact").spawn(run)
         };
-        let thread = thread::Builder::new().name("apptuit-store".to_owned());
-        let writer = thread.spawn(move || writer.run(&appends)).map_err(io)?;
-        let (queue, writer) = (Mutex::new(Some(queue)), Mutex::new(Some(writer)));
-        Ok(Self { file, max_series: options.max_series, shared, queue, writer })
+        let background = background.map_err(|error| {
+            shared.queue.close();
+            failed(error)
+        })?;
+        let threads = Mutex::new(Some(Threads { writer, background }));
+        let (max_series, patience) = (options.max_series, options.patience);
+        Ok(Self { max_series, patience, shared, stop, reader, threads })
     }
 
     /// The database.
     pub fn file(&self) -> &Path {
-        &self.file
+        &self.shared.file
     }
 
-    fn names(&self) -> RwLockReadGuard<'_, Names> {
-        self.shared.names.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn head(&self) -> RwLockReadGuard<'_, Head> {
-        self.shared.head.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Why there is no answer from the writer.
-    fn refusal(&self) -> StoreError {
-        let cause = || "the thread that writes has ended".to_owned();
-        let refusal = || StoreError::Poisoned { since: Timestamp::now(), cause: cause() };
-        self.shared.refusal.get_or_init(refusal).clone()
+    /// Moves all points into chunks now.
+    ///
+    /// # Errors
+    ///
+    /// The store takes no more writes, or this one failed.
+    pub fn compact(&self) -> Result<(), StoreError> {
+        compact::round(&self.shared, Some(i64::MAX)).map(|_| ())
     }
 }
 
 impl Store for EmbeddedStore {
     fn series(&self, name: &TimeSeriesName) -> Result<SeriesId, StoreError> {
-        if let Some(number) = self.names().number(name) {
+        if let Some(number) = self.shared.names().number(name) {
             return Ok(SeriesId::new(number));
         }
-        let mut names = self.shared.names.write().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.shared.names_mut();
         // Another thread may have been faster.
         match names.number(name) {
             Some(number) => Ok(SeriesId::new(number)),
@@ -109,24 +133,26 @@ impl Store for EmbeddedStore {
     }
 
     fn append(&self, points: &Points, key: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
-        let queue = guard(&self.queue).clone().ok_or(StoreError::Closed)?;
-        if let Some(refusal) = self.shared.refusal.get() {
-            return Err(refusal.clone());
+        if self.shared.queue.is_closed() {
+            return Err(StoreError::Closed);
         }
+        self.shared.writable()?;
         if points.is_empty() {
             return Ok(Kept::Now);
         }
-        let highest = self.names().highest();
+        let highest = self.shared.names().highest();
         assert!(
             points.series().iter().all(|series| (1..=highest).contains(&series.number())),
             "a series has a number that this store did not give"
         );
         let (answer, outcome) = sync_channel(1);
+        let answer = Box::new(move |kept| {
+            // Whoever no longer waits needs no answer.
+            let _ = answer.send(kept);
+        });
         let append = Append { points: points.clone(), key: key.cloned(), answer };
-        queue.send(append).map_err(|_| self.refusal())?;
-        // The writer ends when the last sender is gone: this one must not outlive its use.
-        drop(queue);
-        outcome.recv().unwrap_or_else(|_| Err(self.refusal()))
+        self.shared.queue.append(append, self.patience)?;
+        outcome.recv().unwrap_or_else(|_| Err(self.shared.gone()))
     }
 
     fn select(
@@ -135,27 +161,7 @@ impl Store for EmbeddedStore {
         range: TimeRange,
         limits: &ReadLimits,
     ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
-        let (names, head) = (self.names(), self.head());
-        let Some(matching) = names.matching(selector) else { return Ok(None) };
-        let (mut found, mut points_left) = (Vec::new(), limits.max_points);
-        for (number, name) in matching {
-            if limits.cancelled.as_ref().is_some_and(|cancelled| cancelled()) {
-                return Err(StoreError::Cancelled);
-            }
-            let (timestamps, values) = head.within(number, range);
-            if timestamps.is_empty() {
-                continue;
-            }
-            if found.len() == limits.max_series {
-                return Err(exceeded(limits.max_series, "series"));
-            }
-            points_left = points_left
-                .checked_sub(timestamps.len())
-                .ok_or_else(|| exceeded(limits.max_points, "points"))?;
-            let points = timestamps.iter().copied().zip(values.iter().copied());
-            found.push(TimeSeries::from_points(name, points));
-        }
-        Ok(Some(found))
+        reader::select(&self.shared, &mut guard(&self.reader), selector, range, limits)
     }
 
     fn suggest(
@@ -164,27 +170,33 @@ impl Store for EmbeddedStore {
         prefix: &str,
         max: usize,
     ) -> Result<Vec<String>, StoreError> {
-        Ok(self.names().suggest(what, prefix, max))
+        Ok(self.shared.names().suggest(what, prefix, max))
     }
 
     fn stats(&self) -> StoreStats {
-        let series = self.names().series() as u64;
+        let shared = &self.shared;
+        let series = shared.names().series() as u64;
+        // While the head is locked, nothing goes from it to chunks.
+        let head = shared.head();
+        let points = head.points() + shared.points.load(Ordering::Relaxed);
         StoreStats {
             series,
-            points: self.head().points(),
-            appends: self.shared.appends.load(Ordering::Relaxed),
-            commits: self.shared.commits.load(Ordering::Relaxed),
+            points,
+            appends: shared.appends.load(Ordering::Relaxed),
+            commits: shared.commits.load(Ordering::Relaxed),
         }
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        drop(guard(&self.queue).take());
+        self.stop.stop();
+        self.shared.queue.close();
         // Locked until the writer has ended, so that whoever else closes waits for that too.
-        let mut writer = guard(&self.writer);
-        match writer.take().map(JoinHandle::join) {
-            None => Ok(()),
-            Some(Ok(outcome)) => outcome,
-            Some(Err(_)) => Err(self.refusal()),
+        let mut threads = guard(&self.threads);
+        let Some(Threads { writer, background }) = threads.take() else { return Ok(()) };
+        let outcomes = (background.join(), writer.join());
+        match outcomes {
+            (Ok(()), Ok(outcome)) => outcome,
+            _ => Err(self.shared.gone()),
         }
     }
 }
@@ -194,10 +206,6 @@ impl Drop for EmbeddedStore {
         // Acknowledged points are safe whatever happens here; who wants to know calls `close`.
         let _ = self.close();
     }
-}
-
-fn exceeded(limit: usize, what: &str) -> StoreError {
-    StoreError::LimitExceeded { what: format!("the selection has more than `{limit}` {what}") }
 }
 
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -104,6 +104,35 @@ impl Names {
         }
     }
 
+    #[cfg_attr(not(test), expect(dead_code, reason = "series will be deleted"))]
+    /// Hides series from readers. They keep their numbers, under which points may still come.
+    pub(super) fn hide(&mut self, numbers: &[u32]) {
+        for number in numbers {
+            let published = at(*number).and_then(|at| self.published.get_mut(at));
+            if !published.is_some_and(|published| std::mem::replace(published, false)) {
+                continue;
+            }
+            self.series -= 1;
+            let Some(name) = self.name(*number).cloned() else { continue };
+            if let Some(of_metric) = self.metrics.get_mut(name.metric()) {
+                of_metric.remove(number);
+                if of_metric.is_empty() {
+                    self.metrics.remove(name.metric());
+                }
+            }
+        }
+        // Keys and values may still be those of others: they are collected anew.
+        let shown = self.by_number.iter().zip(&self.published).filter(|(_, shown)| **shown);
+        let tags: Vec<Tags> =
+            shown.filter_map(|(name, _)| Some(name.as_ref()?.tags().clone())).collect();
+        self.tag_keys.clear();
+        self.tag_values.clear();
+        for (key, value) in tags.iter().flat_map(Tags::iter) {
+            self.tag_keys.insert(intern(&mut self.texts, key));
+            self.tag_values.insert(intern(&mut self.texts, value));
+        }
+    }
+
     /// The published series that a selector means, by number; `None` if there is none of its metric.
     pub(super) fn matching<'a>(
         &'a self,
@@ -221,6 +250,20 @@ mod tests {
         assert_eq!(names.series(), 4);
         assert_eq!(matching(&names, &Selector::metric("disk")), Some(vec!["disk{path:/}".into()]));
         assert_eq!(names.suggest(Suggest::TagKeys(None), "p", 9), ["path"]);
+    }
+
+    #[test]
+    fn a_hidden_series_is_seen_again_once_it_is_published() {
+        let mut names = names();
+        names.hide(&[2, 3]);
+        assert_eq!((names.series(), names.number(&("ram", [("host", "a")]).into())), (1, Some(3)));
+        assert_eq!(names.suggest(Suggest::Metrics, "", 9), ["cpu"]);
+        assert_eq!(names.suggest(Suggest::TagValues { metric: None, key: None }, "", 9), ["a"]);
+        names.publish(2);
+        assert_eq!(
+            names.suggest(Suggest::TagValues { metric: None, key: None }, "", 9),
+            ["a", "b"]
+        );
     }
 
     #[test]

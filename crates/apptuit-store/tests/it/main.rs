@@ -9,6 +9,7 @@ mod model;
 mod poison;
 mod read;
 mod reopen;
+mod upgrade;
 
 use std::path::Path;
 

@@ -55,7 +55,7 @@ fn a_failed_commit_ends_writing_until_the_store_is_opened_again() {
 #[test]
 fn everyone_who_waits_for_a_failed_commit_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let options = StoreOptions { max_file_bytes: Some(8 * 16_384), ..StoreOptions::default() };
+    let options = StoreOptions { max_file_bytes: Some(16 * 16_384), ..StoreOptions::default() };
     let store = EmbeddedStore::open(&folder.path().join("points.sqlite"), options).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..8 {
