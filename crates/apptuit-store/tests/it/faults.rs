@@ -79,6 +79,11 @@ fn child_whose_disk_fails() {
             }
         }
         assert_eq!(found(&store), expected(kept), "what can be read after append {append}");
+        // The second time, some series have chunks already, and points that replace others.
+        if [4, 9].contains(&append) {
+            failed |= store.compact().is_err();
+            assert_eq!(found(&store), expected(kept), "what can be read after append {append}");
+        }
     }
     say(if store.close().is_ok() { "closed" } else { "refused to close" });
 }
