@@ -39,10 +39,15 @@ mod points;
 mod select;
 
 pub use embedded::EmbeddedStore;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use embedded::chunk::hostile::chunk as fuzz_chunk;
 pub use error::StoreError;
 pub use options::{StoreOptions, WallClock};
 pub use points::{IdempotencyKey, Kept, Points, SeriesId};
-pub use select::{Cancelled, ReadLimits, StoreStats, Suggest};
+pub use select::{
+    Cancelled, Estimate, Piece, ReadLimits, Scan, StoreStats, Suggest, Summary, TakePiece,
+};
 
 /// Somewhere points are kept. It is shared by threads as it is.
 pub trait Store: Send + Sync + Debug {
@@ -101,6 +106,32 @@ pub trait Store: Send + Sync + Debug {
         range: TimeRange,
         limits: &ReadLimits,
     ) -> Result<Option<Vec<TimeSeries>>, StoreError>;
+
+    /// The same series, to be read one by one, and perhaps some that have no points in `range` but
+    /// before and after it. `None` if no series of the metric was ever kept.
+    ///
+    /// # Errors
+    ///
+    /// There is more to read than `limits` allow, as far as that is known without reading points, or
+    /// they say that the reader has gone.
+    fn scan(
+        &self,
+        selector: &Selector,
+        range: TimeRange,
+        limits: &ReadLimits,
+    ) -> Result<Option<Box<dyn Scan>>, StoreError>;
+
+    /// About how much [`scan`](Self::scan) would find. `None` if no series of the metric was ever
+    /// kept.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
+    fn estimate(
+        &self,
+        selector: &Selector,
+        range: TimeRange,
+    ) -> Result<Option<Estimate>, StoreError>;
 
     /// At most `max` of the texts that begin with `prefix`, sorted by their bytes.
     ///

@@ -56,6 +56,19 @@ pub(super) fn from_sqlite(file: &Path, doing: &'static str, error: rusqlite::Err
     }
 }
 
+/// The bytes of the pages of the database that are in use.
+pub(super) fn used_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let (pages, free) = pages(connection)?;
+    Ok((pages - free) * u64::from(PAGE_BYTES))
+}
+
+/// How many pages the database has, and how many of them are free.
+pub(super) fn pages(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
+    let sql = "SELECT page_count, freelist_count FROM pragma_page_count, pragma_freelist_count";
+    let pages: (i64, i64) = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok((pages.0.unsigned_abs(), pages.1.unsigned_abs()))
+}
+
 /// A count as SQLite takes it.
 pub(super) fn integer(count: usize) -> i64 {
     i64::try_from(count).expect("memory holds less than 2^63 things")

@@ -5,6 +5,7 @@ mod damage;
 mod faults;
 mod key;
 mod kill;
+mod maintenance;
 mod model;
 mod poison;
 mod read;
