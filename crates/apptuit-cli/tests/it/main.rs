@@ -5,3 +5,4 @@ mod kill;
 mod layers;
 mod query;
 mod server;
+mod store;
