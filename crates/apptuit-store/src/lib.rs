@@ -30,7 +30,7 @@
 
 use std::fmt::Debug;
 
-use apptuit_model::{DataPoint, Selector, TimeRange, TimeSeries, TimeSeriesName};
+use apptuit_model::{DataPoint, Selector, Step, TimeRange, TimeSeries, TimeSeriesName};
 
 mod embedded;
 mod error;
@@ -38,10 +38,10 @@ mod options;
 mod points;
 mod select;
 
-pub use embedded::EmbeddedStore;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
 pub use embedded::chunk::hostile::chunk as fuzz_chunk;
+pub use embedded::{Check, EmbeddedStore, Finding, backup, check};
 pub use error::StoreError;
 pub use options::{StoreOptions, WallClock};
 pub use points::{IdempotencyKey, Kept, Points, SeriesId};
@@ -121,8 +121,8 @@ pub trait Store: Send + Sync + Debug {
         limits: &ReadLimits,
     ) -> Result<Option<Box<dyn Scan>>, StoreError>;
 
-    /// About how much [`scan`](Self::scan) would find. `None` if no series of the metric was ever
-    /// kept.
+    /// About how much [`scan`](Self::scan) would find, and [`Scan::read`] with this `step` look at.
+    /// `None` if no series of the metric was ever kept.
     ///
     /// # Errors
     ///
@@ -131,6 +131,7 @@ pub trait Store: Send + Sync + Debug {
         &self,
         selector: &Selector,
         range: TimeRange,
+        step: Option<Step>,
     ) -> Result<Option<Estimate>, StoreError>;
 
     /// At most `max` of the texts that begin with `prefix`, sorted by their bytes.

@@ -49,8 +49,9 @@ pub trait Scan: Send + Sync + fmt::Debug {
     /// The name of a series, which is numbered from 0.
     fn name(&self, n: usize) -> &TimeSeriesName;
 
-    /// How many points [`read`](Self::read) would look at for all series together, at the most.
-    fn to_decode(&self, step: Option<Step>) -> usize;
+    /// About how many points [`read`](Self::read) looks at, of all series together: those of a chunk
+    /// that is not all in the range count as if they were evenly spread.
+    fn to_decode(&self, step: Option<Step>) -> u64;
 
     /// Hands the points of a series to `take`, ascending strictly in time, in pieces of any size,
     /// until there are no more or `take` breaks. With a `step`, points that lie in one step of the
@@ -84,7 +85,7 @@ pub enum Piece<'a> {
 pub struct Estimate {
     /// Series that may have points in the range.
     pub series: u64,
-    /// Points, if those of a chunk are evenly spread.
+    /// Points that are looked at, as of [`Scan::to_decode`].
     pub points: u64,
 }
 

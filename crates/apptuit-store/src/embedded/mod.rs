@@ -5,8 +5,10 @@
 //! ([`background`]) moves them into [`chunks`]. Readers look at both.
 
 mod background;
+mod backup;
 mod batch;
 mod bytes;
+mod check;
 mod checksum;
 pub(crate) mod chunk;
 mod chunks;
@@ -35,9 +37,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName};
+use apptuit_model::{Selector, Step, TimeRange, TimeSeries, TimeSeriesName};
 
 use self::background::{Limits, Stop};
+pub use self::backup::backup;
+pub use self::check::{Check, Finding, check};
 pub use self::chunk::Summary;
 use self::commit::{Shared, Writer};
 use self::lock::Lock;
@@ -209,8 +213,9 @@ impl Store for EmbeddedStore {
         &self,
         selector: &Selector,
         range: TimeRange,
+        step: Option<Step>,
     ) -> Result<Option<Estimate>, StoreError> {
-        self.reader.estimate(&self.shared, selector, range)
+        self.reader.estimate(&self.shared, selector, range, step)
     }
 
     fn suggest(

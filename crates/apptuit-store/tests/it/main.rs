@@ -1,5 +1,6 @@
 //! The embedded store through its public face.
 
+mod check;
 mod concurrency;
 mod damage;
 mod faults;
@@ -10,6 +11,7 @@ mod model;
 mod poison;
 mod read;
 mod reopen;
+mod scan;
 mod upgrade;
 
 use std::path::Path;

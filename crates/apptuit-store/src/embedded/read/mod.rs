@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use apptuit_model::{Selector, TimeRange, TimeSeries};
+use apptuit_model::{Selector, Step, TimeRange, TimeSeries};
 use rusqlite::{Connection, OpenFlags};
 
 pub(super) use self::cache::{Change, Chunks};
@@ -98,12 +98,13 @@ impl Reader {
         shared: &Shared,
         selector: &Selector,
         range: TimeRange,
+        step: Option<Step>,
     ) -> Result<Option<Estimate>, StoreError> {
         let unlimited = ReadLimits::UNLIMITED;
         let captured = self.capture(shared, selector, range, &unlimited, Need::Summaries)?;
-        Ok(captured.map(|captured| Estimate {
-            series: captured.len() as u64,
-            points: captured.iter().map(|series| series.about(range)).sum(),
+        Ok(captured.map(|captured| {
+            let scan = EmbeddedScan::new(&self.file, captured, range, shared);
+            Estimate { series: scan.series() as u64, points: scan.to_decode(step) }
         }))
     }
 

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use apptuit_model::{Step, TimeRange, TimeSeriesName, Timestamp};
+use apptuit_model::{Step, TimeRange, TimeSeriesName};
 
 use super::cache::Rows;
 use super::segments::{Part, Segment, groups};
@@ -53,14 +53,6 @@ impl Captured {
     /// How many points there are in chunks, at the least.
     pub(super) fn at_least(&self) -> usize {
         self.at_least
-    }
-
-    /// About how many points there are in a range, if those of a chunk are evenly spread.
-    pub(super) fn about(&self, range: TimeRange) -> u64 {
-        let chunks = self.months.iter().flat_map(|rows| rows.iter()).map(|row| row.summary);
-        let blocks = self.head.blocks.iter().map(|block| block.summary);
-        let points = chunks.chain(blocks).map(|summary| inside(&summary, range)).sum::<u64>();
-        points + self.head.open.len() as u64
     }
 
     /// The chunks, blocks and points, in the order of their writing.
@@ -144,16 +136,10 @@ impl Scan for EmbeddedScan {
         &self.at(n).0
     }
 
-    fn to_decode(&self, step: Option<Step>) -> usize {
-        let mut points = 0;
-        for (_, captured) in &self.series {
-            for group in groups(captured.segments(self.range)) {
-                if summary(&group, step, self.range).is_none() {
-                    points += group.iter().map(|segment| segment.part.count()).sum::<usize>();
-                }
-            }
-        }
-        points
+    fn to_decode(&self, step: Option<Step>) -> u64 {
+        let groups = self.series.iter().flat_map(|(_, series)| groups(series.segments(self.range)));
+        let decoded = groups.filter(|group| summary(group, step, self.range).is_none()).flatten();
+        decoded.map(|segment| segment.about(self.range)).sum()
     }
 
     fn read(
@@ -196,16 +182,4 @@ fn summary<'a>(group: &[Segment<'a>], step: Option<Step>, range: TimeRange) -> O
     let Summary { start, end, sum, .. } = *summary;
     let is_inside = range.contains(start) && range.contains(end);
     (is_inside && step.floor(start) == step.floor(end) && sum.is_finite()).then_some(summary)
-}
-
-/// About how many points of a chunk are in a range.
-fn inside(&Summary { count, start, end, .. }: &Summary, range: TimeRange) -> u64 {
-    let (from, to) = (start.max(range.start()), end.min(range.end()));
-    if from > to {
-        return 0;
-    }
-    let length = |from: Timestamp, to: Timestamp| to.as_millis().abs_diff(from.as_millis());
-    let (part, whole) = (u128::from(length(from, to)), u128::from(length(start, end).max(1)));
-    let (count, rest) = (count as u128, u128::from(count > 1));
-    u64::try_from((count - rest) * part / whole + rest).unwrap_or(u64::MAX)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apptuit_model::Timestamp;
+use apptuit_model::{TimeRange, Timestamp};
 
 use super::cache::Row;
 use crate::embedded::head::Block;
@@ -23,13 +23,24 @@ pub(super) enum Part<'a> {
     Open(&'a [(Timestamp, f64)]),
 }
 
-impl Part<'_> {
-    pub(super) fn count(&self) -> usize {
-        match self {
-            Self::Chunk(row) => row.summary.count,
-            Self::Block(block) => block.summary.count,
-            Self::Open(points) => points.len(),
+impl Segment<'_> {
+    /// About how many points are in a range: if they are evenly spread, so many.
+    pub(super) fn about(&self, range: TimeRange) -> u64 {
+        let count = match self.part {
+            Part::Chunk(row) => row.summary.count,
+            Part::Block(block) => block.summary.count,
+            // They were captured for the range.
+            Part::Open(points) => return points.len() as u64,
+        };
+        let (from, to) = (self.start.max(range.start()), self.end.min(range.end()));
+        if from > to {
+            return 0;
         }
+        let length = |from: Timestamp, to: Timestamp| to.as_millis().abs_diff(from.as_millis());
+        let (part, whole) = (length(from, to), length(self.start, self.end).max(1));
+        let (count, one) = (count as u128, u128::from(count > 0));
+        let inside = (count - one) * u128::from(part) / u128::from(whole) + one;
+        u64::try_from(inside).unwrap_or(u64::MAX)
     }
 }
 
