@@ -5,6 +5,8 @@ mod end_to_end;
 mod hostile_network;
 mod ledger;
 mod reporter;
+#[cfg(all(unix, feature = "sigterm"))]
+mod reporter_sigterm;
 mod retry;
 mod send;
 mod spool;
