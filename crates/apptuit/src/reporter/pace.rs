@@ -29,20 +29,21 @@ impl Pace {
         Self { policy, ..Self::default() }
     }
 
-    /// A batch was delivered, and took so long. `chance` is in 0..1, as everywhere here.
-    pub(super) fn delivered(&mut self, now: Duration, took: Duration, chance: f64) {
-        let pause = if self.failures == 0 {
-            took.saturating_mul(2).mul_f64(chance)
-        } else {
-            self.policy.longest_pause(0).mul_f64(chance)
+    /// A batch was delivered; one that had waited `took` so long. `chance` is in 0..1, as everywhere
+    /// here.
+    ///
+    /// New batches end a back-off, but put nothing off: else what waits would wait for ever where
+    /// reports follow each other at once.
+    pub(super) fn delivered(&mut self, now: Duration, took: Option<Duration>, chance: f64) {
+        let pause = match took {
+            _ if self.failures > 0 => Some(self.policy.longest_pause(0).mul_f64(chance)),
+            Some(took) => Some(took.saturating_mul(2).mul_f64(chance)),
+            None => None,
         };
-        *self = Self {
-            policy: self.policy,
-            failures: 0,
-            not_before: now.saturating_add(pause),
-            asked: Duration::ZERO,
-            works: true,
-        };
+        if let Some(pause) = pause {
+            self.not_before = now.saturating_add(pause);
+        }
+        (self.failures, self.asked, self.works) = (0, Duration::ZERO, true);
     }
 
     /// The server could not be reached, or failed. Says whether it had worked since the last
@@ -113,22 +114,24 @@ mod tests {
             0.5,
         );
         assert_eq!((pace.not_before(), pace.asked(secs(11))), (secs(61), secs(50)));
-        pace.delivered(secs(70), secs(1), 0.0);
+        pace.delivered(secs(70), None, 0.0);
         assert_eq!(pace.asked(secs(70)), Duration::ZERO);
     }
 
     #[test]
     fn a_server_that_works_is_asked_for_half_of_its_time_on_average() {
         let mut pace = Pace::default();
-        pace.delivered(secs(10), secs(3), 0.5);
+        pace.delivered(secs(10), Some(secs(3)), 0.5);
         assert_eq!(pace.not_before(), secs(13));
+        pace.delivered(secs(12), None, 0.5);
+        assert_eq!(pace.not_before(), secs(13), "new batches put nothing off");
     }
 
     #[test]
     fn a_failure_after_a_delivery_may_be_the_batchs_own() {
         let mut pace = Pace::default();
         assert!(!pace.failed(secs(1), NOON, &down(), 0.5));
-        pace.delivered(secs(2), secs(1), 0.5);
+        pace.delivered(secs(2), Some(secs(1)), 0.5);
         assert!(pace.failed(secs(3), NOON, &down(), 0.5));
         assert!(!pace.failed(secs(4), NOON, &down(), 0.5));
     }

@@ -7,6 +7,8 @@ mod environment;
 mod hostile_network;
 mod ledger;
 mod reporter;
+#[cfg(all(unix, feature = "sigterm"))]
+mod reporter_sigterm;
 mod retry;
 mod send;
 mod spool;

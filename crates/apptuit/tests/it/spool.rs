@@ -393,6 +393,7 @@ fn fresh_reports_are_not_kept_back_by_what_waits_nor_that_by_them() {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+        assert_eq!(running.ledger().spooled(), 0, "{interval:?}: what waits goes out, too");
         running.stop().unwrap();
         let requests = shop.depot.requests();
         let is_old: Vec<_> =
