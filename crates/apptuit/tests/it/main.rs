@@ -2,6 +2,8 @@
 
 mod depot;
 mod end_to_end;
+#[cfg(feature = "testing")]
+mod fuzz;
 mod hostile_network;
 mod ledger;
 mod reporter;
