@@ -4,6 +4,8 @@ mod deliver;
 mod depot;
 mod end_to_end;
 mod environment;
+#[cfg(feature = "testing")]
+mod fuzz;
 mod hostile_network;
 mod ledger;
 mod reporter;
