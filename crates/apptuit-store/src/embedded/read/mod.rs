@@ -167,6 +167,11 @@ impl Reader {
     }
 }
 
+/// What an error of a connection that reads says.
+pub(super) fn failed(shared: &Shared, error: rusqlite::Error) -> StoreError {
+    schema::from_sqlite(&shared.file, "read series from", error)
+}
+
 /// A connection that only reads.
 pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
