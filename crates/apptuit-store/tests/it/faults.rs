@@ -111,7 +111,7 @@ fn sweep(mode: &str) -> Option<u32> {
     // Every one in a soak, elsewhere some, which are others each time.
     let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
     let is_soak = std::env::var_os("APPTUIT_SOAK").is_some();
-    let stride = if is_soak {
+    let stride: u32 = if is_soak {
         1
     } else if is_ci {
         5
