@@ -8,11 +8,13 @@ use apptuit_model::wire::{
 };
 use apptuit_model::{TimeSeriesName, Timestamp};
 
-/// Series by how they are spelled, numbered as they come.
+/// Series by how they are spelled, numbered as they come; the next one is likely to come next.
 #[derive(Default)]
 struct Numbers {
     spelled: HashMap<(String, String), usize>,
+    spellings: Vec<(String, String)>,
     names: Vec<TimeSeriesName>,
+    likely: usize,
 }
 
 impl SeriesNumbers for Numbers {
@@ -20,7 +22,18 @@ impl SeriesNumbers for Numbers {
     type Error = PutBodyError;
 
     fn known(&mut self, metric: &str, tags: &str) -> Option<usize> {
-        self.spelled.get(&(metric.to_owned(), tags.to_owned())).copied()
+        let number = self.spelled.get(&(metric.to_owned(), tags.to_owned())).copied()?;
+        self.likely = number + 1;
+        Some(number)
+    }
+
+    fn likely(&self) -> Option<(&str, &str)> {
+        self.spellings.get(self.likely).map(|(metric, tags)| (&**metric, &**tags))
+    }
+
+    fn take_likely(&mut self) -> Option<usize> {
+        self.likely += 1;
+        Some(self.likely - 1)
     }
 
     fn resolve(
@@ -31,6 +44,7 @@ impl SeriesNumbers for Numbers {
             let number = self.names.len();
             self.names.push(new.name.clone());
             let spelling = (new.metric.to_owned(), new.tags.to_owned());
+            self.spellings.push(spelling.clone());
             assert!(self.spelled.insert(spelling, number).is_none(), "known, and asked for");
             Ok(number)
         };

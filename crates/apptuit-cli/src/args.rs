@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Send(Send),
     /// Ask a server, and print a table, CSV, JSON or a plot
     Query(Query),
+    /// Look at, check or send what reporters could not deliver and keep on disk
+    Spool(Spool),
     /// Look after the file of a store: check, compact, export, import, back up
     #[command(subcommand)]
     Store(Store),
@@ -318,6 +320,49 @@ pub(crate) enum PointFormat {
     Jsonl,
     /// Comma-separated values with a header: metric, timestamp, value, and a column a tag
     Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Spool {
+    #[command(subcommand)]
+    pub(crate) command: SpoolCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SpoolCommand {
+    /// List what waits, and what became of every point
+    Ls(SpoolLs),
+    /// Read every file, and name those that are damaged; nothing is changed
+    Verify(SpoolDir),
+    /// Send what waits for a server under a token; what processes hold is left to them
+    Drain(SpoolDrain),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpoolDir {
+    /// Directory of the spool
+    #[arg(value_name = "DIR", env = "APPTUIT_SPOOL_DIR")]
+    pub(crate) directory: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpoolLs {
+    #[command(flatten)]
+    pub(crate) directory: SpoolDir,
+    /// Print one JSON object a drawer
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpoolDrain {
+    #[command(flatten)]
+    pub(crate) directory: SpoolDir,
+    /// Time it may take
+    #[arg(long, value_name = "STEP", default_value = "5m")]
+    pub(crate) timeout: Step,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 #[derive(Debug, Args)]

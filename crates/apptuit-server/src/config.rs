@@ -81,9 +81,10 @@ pub struct ServerConfig {
     /// How long a connection may take to send the head of a request; so long it may also be idle
     /// between two. 75 s by default, longer than the minute between two reports.
     pub header_timeout: Duration,
-    /// How long a body may pause. 30 s by default.
+    /// How long a body may pause, and so long may the other side take nothing of an answer. 30 s by
+    /// default.
     pub body_idle_timeout: Duration,
-    /// How long a body may take in all. 5 minutes by default.
+    /// How long a body may take in all, and so long an answer. 5 minutes by default.
     pub body_timeout: Duration,
     /// How long requests under way may take to finish once the server is told to stop. 10 s by
     /// default.

@@ -83,6 +83,11 @@ impl ApiError {
         Self { kind, message: message.into(), place: None, echo: None, hints: Vec::new() }
     }
 
+    /// Whether the request has more of something than is taken.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.kind == Kind::TooLarge
+    }
+
     /// With advice on the query.
     pub(crate) fn hinted(self, hints: Vec<String>) -> Self {
         Self { hints, ..self }

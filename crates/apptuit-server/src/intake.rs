@@ -1,6 +1,8 @@
 //! Bodies become points of numbered series, in memory that is kept from one body to the next.
 
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 
 use apptuit_model::limits::BATCH_POINTS;
@@ -11,10 +13,11 @@ use apptuit_model::wire::{
 use apptuit_store::{Points, SeriesId, Store, StoreError};
 
 use crate::error::{ApiError, Kind};
-use crate::spellings::Spellings;
+use crate::spellings::{Place, Spellings};
 
-/// A body of more bytes, as it arrives, is a large one.
-const SMALL_BODY_BYTES: usize = 4 << 10;
+/// A body of more bytes, as it arrives and once it is inflated, is a large one.
+pub(crate) const SMALL_BODY_BYTES: usize = 4 << 10;
+pub(crate) const SMALL_INFLATED_BYTES: usize = 64 << 10;
 /// Spellings that are looked up before others may be learned, and learned before others may be
 /// looked up.
 const LOOKUPS: usize = 1024;
@@ -47,7 +50,8 @@ impl Intake {
     ) -> Result<(), ApiError> {
         let json = self.inflater.unpack(encoding, body, limits.max_bytes);
         let json = json.map_err(|error| cannot_unpack(error, encoding))?;
-        let mut numbers = Numbers { store, spellings, open: None, lookups: 0, found: 0 };
+        let mut numbers =
+            Numbers { store, spellings, open: None, lookups: 0, found: 0, likely: None, stride: 1 };
         self.columns.read(json, limits.put, &mut numbers)?;
         numbers.count();
         self.points.clear();
@@ -89,9 +93,29 @@ struct Numbers<'tenant> {
     open: Option<RwLockReadGuard<'tenant, Spellings>>,
     lookups: usize,
     found: usize,
+    /// Where the next point's series is likely to stand, and how far that is from the last one's.
+    likely: Option<Place>,
+    stride: u32,
 }
 
 impl Numbers<'_> {
+    /// Notes where a series was found.
+    #[inline]
+    fn found_at(&mut self, place: Place) {
+        self.found += 1;
+        self.likely = Some(place.later(self.stride));
+    }
+
+    #[inline]
+    fn look_up(&mut self) {
+        if self.lookups.is_multiple_of(LOOKUPS) {
+            // Who waits to write gets a turn also while a huge body is read.
+            self.open = None;
+            self.open = Some(self.spellings.read().unwrap_or_else(PoisonError::into_inner));
+        }
+        self.lookups += 1;
+    }
+
     fn count(&mut self) {
         if let Some(spellings) = self.open.take() {
             spellings.count_found(self.found);
@@ -105,14 +129,28 @@ impl SeriesNumbers for Numbers<'_> {
 
     #[inline]
     fn known(&mut self, metric: &str, tags: &str) -> Option<SeriesId> {
-        if self.lookups.is_multiple_of(LOOKUPS) {
-            // Who waits to write gets a turn also while a huge body is read.
-            self.open = None;
-            self.open = Some(self.spellings.read().unwrap_or_else(PoisonError::into_inner));
-        }
-        self.lookups += 1;
-        let series = self.open.as_ref()?.get(metric, tags);
-        self.found += usize::from(series.is_some());
+        self.look_up();
+        let spellings = self.open.as_ref()?;
+        let place = spellings.find(metric, tags)?;
+        let series = spellings.series(place);
+        // Points of one series may come one after the other, or each of the next series.
+        let is_again = self.likely.is_some_and(|likely| likely == place.later(self.stride));
+        self.stride = u32::from(!is_again);
+        self.found_at(place);
+        series
+    }
+
+    #[inline]
+    fn likely(&self) -> Option<(&str, &str)> {
+        self.open.as_ref()?.spelling(self.likely?)
+    }
+
+    #[inline]
+    fn take_likely(&mut self) -> Option<SeriesId> {
+        let place = self.likely?;
+        let series = self.open.as_ref()?.series(place);
+        self.look_up();
+        self.found_at(place);
         series
     }
 
@@ -145,8 +183,8 @@ impl SeriesNumbers for Numbers<'_> {
 /// much as reading the body.
 #[derive(Debug)]
 pub(crate) struct Intakes {
-    small: Shelf,
-    large: Shelf,
+    small: Arc<Shelf>,
+    large: Arc<Shelf>,
 }
 
 #[derive(Debug)]
@@ -161,28 +199,49 @@ struct Shelf {
 impl Intakes {
     /// For so many bodies at one time.
     pub(crate) fn new(max_bodies: usize) -> Self {
-        let shelf = |max_free, kept_bytes, kept_points| Shelf {
-            free: Mutex::new(Vec::new()),
-            max_free,
-            kept_bytes,
-            kept_points,
+        let shelf = |max_free, kept_bytes, kept_points| {
+            Arc::new(Shelf { free: Mutex::new(Vec::new()), max_free, kept_bytes, kept_points })
         };
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
-            small: shelf(max_bodies, 16 * SMALL_BODY_BYTES, 256),
+            small: shelf(max_bodies, SMALL_INFLATED_BYTES, 1024),
             // A full batch of a reporter fits.
             large: shelf(max_bodies.min(2 * cores), 8 << 20, BATCH_POINTS),
         }
     }
 
     /// Lends an intake for a body of so many bytes.
-    pub(crate) fn with<T>(&self, body_bytes: usize, work: impl FnOnce(&mut Intake) -> T) -> T {
+    pub(crate) fn lend(&self, body_bytes: usize) -> Lent {
         let shelf = if body_bytes <= SMALL_BODY_BYTES { &self.small } else { &self.large };
-        let free = shelf.free().pop();
-        let mut intake = free.unwrap_or_default();
-        let done = work(&mut intake);
-        shelf.take_back(intake);
-        done
+        let intake = shelf.free().pop().unwrap_or_default();
+        Lent { intake, shelf: Arc::clone(shelf) }
+    }
+}
+
+/// An intake that goes back to its shelf when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lent {
+    intake: Intake,
+    shelf: Arc<Shelf>,
+}
+
+impl Deref for Lent {
+    type Target = Intake;
+
+    fn deref(&self) -> &Intake {
+        &self.intake
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut Intake {
+        &mut self.intake
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.shelf.take_back(mem::take(&mut self.intake));
     }
 }
 

@@ -38,6 +38,7 @@ mod error;
 mod intake;
 mod names;
 mod origin;
+mod patience;
 mod routes;
 mod server;
 mod server_error;
@@ -45,6 +46,7 @@ mod source;
 mod spellings;
 mod tenants;
 mod tls;
+mod turns;
 
 pub use auth::TokenFile;
 pub use config::{OnTrouble, ServerConfig, TlsFiles};

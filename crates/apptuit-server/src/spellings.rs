@@ -7,8 +7,8 @@ use apptuit_store::SeriesId;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
-/// What an entry takes besides its text: itself, and a byte of the table.
-const ENTRY_BYTES: usize = size_of::<Entry>() + 1;
+/// What an entry takes besides its text: itself, its place, and a byte of the table.
+const ENTRY_BYTES: usize = size_of::<Entry>() + size_of::<Place>() + 1;
 
 /// The series of the names that bodies spell, as far as there is room for them.
 ///
@@ -17,13 +17,27 @@ const ENTRY_BYTES: usize = size_of::<Entry>() + 1;
 /// and all are forgotten.
 #[derive(Debug)]
 pub(crate) struct Spellings {
-    entries: HashTable<Entry>,
+    /// In the order in which they came: who sends the same series again mostly does so in the same
+    /// order.
+    entries: Vec<Entry>,
+    places: HashTable<Place>,
     text: String,
     max_bytes: usize,
     hasher: RandomState,
     /// Points whose series was found, and spellings that found no room, since all were forgotten.
     found: AtomicUsize,
     missed: usize,
+}
+
+/// Where a spelling stands in the order in which they came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place(u32);
+
+impl Place {
+    /// The one that came so many later.
+    pub(crate) fn later(self, by: u32) -> Self {
+        Self(self.0.saturating_add(by))
+    }
 }
 
 /// Where the JSON of a metric is in the text, followed by that of the tags.
@@ -49,7 +63,8 @@ impl Spellings {
     /// None at first, and never more than fit into so many bytes.
     pub(crate) fn new(max_bytes: usize) -> Self {
         Self {
-            entries: HashTable::new(),
+            entries: Vec::new(),
+            places: HashTable::new(),
             text: String::new(),
             max_bytes: max_bytes.min(u32::MAX as usize),
             hasher: RandomState::default(),
@@ -58,12 +73,24 @@ impl Spellings {
         }
     }
 
-    /// The series whose metric and tags are spelled so.
+    /// Where the metric and the tags are that are spelled so.
     #[inline]
-    pub(crate) fn get(&self, metric: &str, tags: &str) -> Option<SeriesId> {
-        let is_it = |entry: &Entry| entry.spelling(&self.text) == (metric, tags);
+    pub(crate) fn find(&self, metric: &str, tags: &str) -> Option<Place> {
         let hash = hash(&self.hasher, (metric, tags));
-        self.entries.find(hash, is_it).map(|entry| entry.series)
+        let is_it = |place: &Place| self.spelling(*place) == Some((metric, tags));
+        self.places.find(hash, is_it).copied()
+    }
+
+    /// The metric and the tags that stand there.
+    #[inline]
+    pub(crate) fn spelling(&self, place: Place) -> Option<(&str, &str)> {
+        self.entries.get(place.0 as usize).map(|entry| entry.spelling(&self.text))
+    }
+
+    /// Their series.
+    #[inline]
+    pub(crate) fn series(&self, place: Place) -> Option<SeriesId> {
+        self.entries.get(place.0 as usize).map(|entry| entry.series)
     }
 
     /// Counts points whose series were found.
@@ -74,7 +101,7 @@ impl Spellings {
     /// Keeps a spelling that was not found, if there is room.
     pub(crate) fn insert(&mut self, metric: &str, tags: &str, series: SeriesId) {
         let bytes = metric.len() + tags.len() + ENTRY_BYTES;
-        if bytes > self.max_bytes || self.get(metric, tags).is_some() {
+        if bytes > self.max_bytes || self.find(metric, tags).is_some() {
             return;
         }
         if self.text.len() + self.entries.len() * ENTRY_BYTES + bytes > self.max_bytes {
@@ -83,6 +110,7 @@ impl Spellings {
                 return;
             }
             self.entries.clear();
+            self.places.clear();
             self.text.clear();
             (self.missed, *self.found.get_mut()) = (0, 0);
         }
@@ -90,10 +118,14 @@ impl Spellings {
         let (start, metric_length, tags_length) =
             (short(self.text.len()), short(metric.len()), short(tags.len()));
         self.text.extend([metric, tags]);
-        let Self { entries, text, hasher, .. } = self;
-        let entry = Entry { start, metric: metric_length, tags: tags_length, series };
-        let rehash = |entry: &Entry| hash(hasher, entry.spelling(text));
-        entries.insert_unique(hash(hasher, (metric, tags)), entry, rehash);
+        let Self { entries, places, text, hasher, .. } = self;
+        let place = Place(short(entries.len()));
+        entries.push(Entry { start, metric: metric_length, tags: tags_length, series });
+        let rehash = |place: &Place| {
+            let spelling = entries.get(place.0 as usize).map(|entry| entry.spelling(text));
+            hash(hasher, spelling.unwrap_or_default())
+        };
+        places.insert_unique(hash(hasher, (metric, tags)), place, rehash);
     }
 }
 
@@ -113,10 +145,16 @@ mod tests {
         (format!("\"m{}\"", n % 7), format!("{{\"n\":\"{n}\"}}"))
     }
 
+    fn get(spellings: &Spellings, metric: &str, tags: &str) -> Option<SeriesId> {
+        let place = spellings.find(metric, tags)?;
+        assert_eq!(spellings.spelling(place), Some((metric, tags)));
+        spellings.series(place)
+    }
+
     fn learn(spellings: &mut Spellings, numbers: impl IntoIterator<Item = u32>) {
         for n in numbers {
             let (metric, tags) = spelling(n);
-            match spellings.get(&metric, &tags) {
+            match get(spellings, &metric, &tags) {
                 Some(series) => {
                     assert_eq!(series, SeriesId::new(n));
                     spellings.count_found(1);
@@ -129,8 +167,7 @@ mod tests {
     fn known(spellings: &Spellings, numbers: impl IntoIterator<Item = u32>) -> usize {
         let is_known = |n: &u32| {
             let (metric, tags) = spelling(*n);
-            spellings
-                .get(&metric, &tags)
+            get(spellings, &metric, &tags)
                 .inspect(|series| assert_eq!(series.number(), *n))
                 .is_some()
         };
@@ -144,9 +181,9 @@ mod tests {
         assert_eq!(known(&spellings, 0..5000), 5000);
         assert_eq!(known(&spellings, 5000..6000), 0);
         // The same bytes, cut in another place.
-        assert_eq!(spellings.get("\"m0\"{\"n\"", ":\"0\"}"), None);
-        assert_eq!(spellings.get("\"m0\"", "{\"n\":\"0\"} "), None);
-        assert_eq!(spellings.get("", ""), None);
+        assert_eq!(get(&spellings, "\"m0\"{\"n\"", ":\"0\"}"), None);
+        assert_eq!(get(&spellings, "\"m0\"", "{\"n\":\"0\"} "), None);
+        assert_eq!(get(&spellings, "", ""), None);
     }
 
     #[test]
@@ -167,7 +204,7 @@ mod tests {
             assert!(bytes <= 10_000, "{bytes} bytes after {n}");
         }
         spellings.insert(&"m".repeat(10_000), "", SeriesId::new(1));
-        assert_eq!(spellings.get(&"m".repeat(10_000), ""), None);
+        assert_eq!(get(&spellings, &"m".repeat(10_000), ""), None);
     }
 
     #[test]

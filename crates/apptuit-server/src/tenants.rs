@@ -5,16 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use apptuit_model::wire::ContentEncoding;
-use apptuit_store::{EmbeddedStore, IdempotencyKey, Points, Store, StoreError, StoreOptions};
+use apptuit_store::{EmbeddedStore, IdempotencyKey, Kept, Points, Store, StoreError, StoreOptions};
 use axum::http::HeaderMap;
+use tokio::sync::oneshot;
 
 use crate::auth::TokenFile;
 use crate::config::{OnTrouble, ServerConfig};
+use crate::connections::Peer;
 use crate::error::{ApiError, Kind};
 use crate::intake::{Intake, IntakeLimits};
 use crate::origin::{self, Hosts};
 use crate::server_error::ServerError;
 use crate::spellings::Spellings;
+use crate::turns::Client;
 
 /// Everyone, where there are no tokens.
 const DEFAULT_TENANT: &str = "default";
@@ -79,6 +82,14 @@ impl Tenants {
         tenant.cloned().ok_or_else(|| ApiError::new(Kind::Internal, "the tenant has no store"))
     }
 
+    /// Who takes turns with others: the tenant, or where everyone is the same one, the address.
+    pub(crate) fn client(&self, tenant: &Tenant, peer: Option<&Peer>) -> Client {
+        match peer {
+            Some(Peer(address)) if self.tokens.is_none() => Client::at(*address),
+            _ => Client::of_tenant(&tenant.name),
+        }
+    }
+
     /// Whether every tenant can write.
     pub(crate) fn can_write(&self) -> bool {
         self.all.iter().all(|tenant| !tenant.read_only.load(Ordering::Relaxed))
@@ -128,18 +139,37 @@ impl Tenant {
         intake.read(body, encoding, limits, &*self.store, &self.spellings)
     }
 
-    /// Keeps points unless they were kept under this key before, and remembers it and tells of it if
-    /// the store takes no more.
+    /// Keeps points unless they were kept under this key before.
     pub(crate) fn append(
         &self,
         points: &Points,
         key: Option<&IdempotencyKey>,
         on_trouble: &OnTrouble,
     ) -> Result<(), ApiError> {
-        if points.is_empty() {
-            return Ok(());
-        }
-        let appended = self.store.append(points, key);
+        self.told(self.store.append(points, key), on_trouble)
+    }
+
+    /// Begins to do so. What comes of it is for [`told`](Self::told), and so is an error.
+    pub(crate) fn begin_append(
+        &self,
+        points: &Points,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<oneshot::Receiver<Result<Kept, StoreError>>, StoreError> {
+        let (then, outcome) = oneshot::channel();
+        let then = Box::new(move |kept| {
+            // Who has left need not be told.
+            let _ = then.send(kept);
+        });
+        self.store.append_then(points, key, then)?;
+        Ok(outcome)
+    }
+
+    /// What became of an append. If the store takes no more, that is remembered and told.
+    pub(crate) fn told(
+        &self,
+        appended: Result<Kept, StoreError>,
+        on_trouble: &OnTrouble,
+    ) -> Result<(), ApiError> {
         if let Err(error @ (StoreError::Io { .. } | StoreError::Poisoned { .. })) = &appended
             && !self.read_only.swap(true, Ordering::Relaxed)
         {

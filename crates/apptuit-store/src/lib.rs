@@ -45,9 +45,13 @@ pub use embedded::{Check, EmbeddedStore, Finding, backup, check};
 pub use error::StoreError;
 pub use options::{StoreOptions, WallClock};
 pub use points::{IdempotencyKey, Kept, Points, SeriesId};
+use select::Selected;
 pub use select::{
     Cancelled, Estimate, Piece, ReadLimits, Scan, StoreStats, Suggest, Summary, TakePiece,
 };
+
+/// Told what became of an append.
+pub type Answer = Box<dyn FnOnce(Result<Kept, StoreError>) + Send>;
 
 /// Somewhere points are kept. It is shared by threads as it is.
 pub trait Store: Send + Sync + Debug {
@@ -77,6 +81,24 @@ pub trait Store: Send + Sync + Debug {
     ///
     /// A number was not given by this store.
     fn append(&self, points: &Points, key: Option<&IdempotencyKey>) -> Result<Kept, StoreError>;
+
+    /// Begins to keep all points, or none, as [`append`](Self::append) does, and does not wait: `then`
+    /// is told what became of them, by the thread that writes, which it must not hold up.
+    ///
+    /// # Errors
+    ///
+    /// As of [`append`](Self::append), where it can be told at once. Nobody is told then: `then` is
+    /// dropped, as it is if the store ends before it answers.
+    ///
+    /// # Panics
+    ///
+    /// As of [`append`](Self::append).
+    fn append_then(
+        &self,
+        points: &Points,
+        key: Option<&IdempotencyKey>,
+        then: Answer,
+    ) -> Result<(), StoreError>;
 
     /// Keeps all points, or none, as [`append`](Self::append) does, after their names have been
     /// looked up.
@@ -110,6 +132,8 @@ pub trait Store: Send + Sync + Debug {
     /// The same series, to be read one by one, and perhaps some that have no points in `range` but
     /// before and after it. `None` if no series of the metric was ever kept.
     ///
+    /// By default what [`select`](Self::select) gives.
+    ///
     /// # Errors
     ///
     /// There is more to read than `limits` allow, as far as that is known without reading points, or
@@ -119,20 +143,31 @@ pub trait Store: Send + Sync + Debug {
         selector: &Selector,
         range: TimeRange,
         limits: &ReadLimits,
-    ) -> Result<Option<Box<dyn Scan>>, StoreError>;
+    ) -> Result<Option<Box<dyn Scan>>, StoreError> {
+        let found = self.select(selector, range, limits)?;
+        Ok(found.map(|series| Box::new(Selected(series)) as Box<dyn Scan>))
+    }
 
     /// About how much [`scan`](Self::scan) would find, and [`Scan::read`] with this `step` look at.
     /// `None` if no series of the metric was ever kept.
     ///
+    /// By default it is found by a scan.
+    ///
     /// # Errors
     ///
-    /// The store cannot be read.
+    /// The store cannot be read, or `limits` say that the reader has gone; nothing else in them
+    /// counts.
     fn estimate(
         &self,
         selector: &Selector,
         range: TimeRange,
         step: Option<Step>,
-    ) -> Result<Option<Estimate>, StoreError>;
+        limits: &ReadLimits,
+    ) -> Result<Option<Estimate>, StoreError> {
+        let unlimited = ReadLimits { cancelled: limits.cancelled.clone(), ..ReadLimits::UNLIMITED };
+        let scan = self.scan(selector, range, &unlimited)?;
+        Ok(scan.map(|scan| Estimate { series: scan.series() as u64, points: scan.to_decode(step) }))
+    }
 
     /// At most `max` of the texts that begin with `prefix`, sorted by their bytes.
     ///

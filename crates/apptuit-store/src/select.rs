@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use apptuit_model::{Step, TimeSeriesName, Timestamp};
+use apptuit_model::{Step, TimeSeries, TimeSeriesName, Timestamp};
 
 use crate::StoreError;
 pub use crate::embedded::Summary;
@@ -66,6 +66,35 @@ pub trait Scan: Send + Sync + fmt::Debug {
         step: Option<Step>,
         take: &mut TakePiece<'_>,
     ) -> Result<(), StoreError>;
+}
+
+/// Series that stand in memory.
+#[derive(Debug)]
+pub(crate) struct Selected(pub(crate) Vec<TimeSeries>);
+
+impl Scan for Selected {
+    fn series(&self) -> usize {
+        self.0.len()
+    }
+
+    fn name(&self, n: usize) -> &TimeSeriesName {
+        self.0.get(n).expect("there are that many series").name()
+    }
+
+    fn to_decode(&self, _step: Option<Step>) -> u64 {
+        self.0.iter().map(|series| series.len() as u64).sum()
+    }
+
+    fn read(
+        &self,
+        n: usize,
+        _step: Option<Step>,
+        take: &mut TakePiece<'_>,
+    ) -> Result<(), StoreError> {
+        let series = self.0.get(n).expect("there are that many series");
+        let _: ControlFlow<()> = take(Piece::Points(series.timestamps(), series.values()));
+        Ok(())
+    }
 }
 
 /// Takes a piece of a series.

@@ -5,18 +5,19 @@
 
 mod encoding;
 mod inflate;
+mod nearest;
 mod number;
 mod put;
 mod query;
 mod scan;
 mod sha1;
 
-pub use encoding::ContentEncoding;
+pub use encoding::{ContentEncoding, PackEffort};
 pub use inflate::{InflateError, Inflater};
 pub use number::timestamp_text;
 pub use put::{
     DecodedPut, NewSeries, PointError, PutAnswer, PutBodyError, PutColumns, PutLimits,
-    RefusedPoint, SeriesNumbers, decode_points, decode_put, encode_points, encode_series,
+    PutPacker, RefusedPoint, SeriesNumbers, decode_points, decode_put, encode_points, encode_series,
 };
 pub use query::{
     AnswerError, AnswerOutput, AnswerSeries, QueryAnswer, QueryEcho, QueryFailure, QueryStats,

@@ -5,15 +5,9 @@
 //! of RFC 8259 allows, and a number is the same double, bit by bit, that the standard library reads.
 
 use crate::Timestamp;
+use crate::wire::nearest::nearest;
 use crate::wire::number::{timestamp_from, timestamp_from_whole};
 
-/// The powers of ten that are doubles exactly.
-const EXACT_POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
-    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
-];
-/// Whole numbers up to this are doubles exactly.
-const EXACT_WHOLE: u64 = 1 << 53;
 /// So many digits always fit 64 bits.
 const MAX_DIGITS: usize = 19;
 
@@ -175,14 +169,10 @@ impl Number<'_> {
     /// The nearest double; infinite if it is beyond all.
     #[inline]
     pub(super) fn value(&self) -> f64 {
-        // Of two doubles that are exact, the product and the quotient are the nearest ones (Clinger,
-        // "How to read floating point numbers accurately", 1990).
-        let power = usize::try_from(self.power.unsigned_abs()).unwrap_or(usize::MAX);
-        if let Some(digits @ ..=EXACT_WHOLE) = self.digits
-            && let Some(power) = EXACT_POWERS.get(power)
+        if let Some(digits) = self.digits
             && !self.has_exponent
+            && let Some(value) = nearest(digits, self.power)
         {
-            let value = digits as f64 / power;
             return if self.is_negative { -value } else { value };
         }
         self.text.parse().unwrap_or(f64::NAN)
@@ -240,7 +230,7 @@ const fn all(byte: u8) -> u64 {
 
 /// The number that the first eight bytes are the digits of, if they are digits.
 #[inline]
-fn eight_digits(bytes: &[u8]) -> Option<u64> {
+pub(super) fn eight_digits(bytes: &[u8]) -> Option<u64> {
     let lanes = lanes(bytes)?;
     // 0x30 to 0x39: the high half is 3, and still is after 6 is added. No lane carries into the next
     // as far as the first test holds.

@@ -3,11 +3,12 @@
 use std::io::Write as _;
 use std::thread;
 
+use apptuit_server::Server;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use serde_json::json;
 
-use crate::support::{Reply, TestServer, assert_fails, connect, exchange, point, request};
+use crate::support::{Reply, TestServer, assert_fails, config, connect, exchange, point, request};
 
 fn zlib(body: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
@@ -278,4 +279,22 @@ fn a_key_that_is_none_is_refused_and_nothing_is_kept() {
     assert_eq!(twice.status, 400, "{}", twice.text());
     assert_eq!(server.get("/api/suggest?type=metrics").text(), "[]");
     assert_eq!(keyed(&server, &"k".repeat(64), &body).status, 200);
+}
+
+#[test]
+fn a_key_is_known_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let body = point("m", "a", 60, 1.0);
+    let resend = request("POST", "/api/put", &[("Idempotency-Key", "k")], body.as_bytes());
+    let later = request("POST", "/api/put", &[], point("m", "a", 60, 2.0).as_bytes());
+    for requests in [&[&resend, &later][..], &[&resend]] {
+        let server = Server::bind(config(folder.path())).expect("it binds").start();
+        for request in requests {
+            assert_eq!(exchange(connect(server.local_addr()), request).status, 204);
+        }
+        server.stop().expect("it stops");
+    }
+    let server = Server::bind(config(folder.path())).expect("it binds").start();
+    let query = request("GET", "/api/query?start=0&q=fetch('m')", &[], b"");
+    assert_eq!(exchange(connect(server.local_addr()), &query).values(), [2.0]);
 }

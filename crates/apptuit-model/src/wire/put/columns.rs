@@ -32,6 +32,17 @@ pub trait SeriesNumbers {
     /// that is a string and tags that are an object, one after the other, cannot be read in two ways.
     fn known(&mut self, metric: &str, tags: &str) -> Option<Self::Number>;
 
+    /// How the series of the next point is likely to be spelled, by whoever has seen such bodies
+    /// before: texts that were [`known`](Self::known).
+    fn likely(&self) -> Option<(&str, &str)> {
+        None
+    }
+
+    /// The number of the [`likely`](Self::likely) series, which it is.
+    fn take_likely(&mut self) -> Option<Self::Number> {
+        None
+    }
+
     /// The numbers of series whose spelling was not known, in the same order, or the reason why the
     /// points of one are refused. Asked at the end of a body that can be read, and only once.
     ///

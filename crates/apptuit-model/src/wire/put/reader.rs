@@ -39,6 +39,8 @@ pub(super) struct Reader<'body, 'numbers, S: SeriesNumbers> {
 struct Usual<'body> {
     metric: &'body str,
     tags: &'body str,
+    /// Whether the series is the likely one.
+    is_likely: bool,
     timestamp: Timestamp,
     /// Not a number if a bare token stands for it.
     value: f64,
@@ -90,8 +92,10 @@ impl<'body, 'numbers, S: SeriesNumbers> Reader<'body, 'numbers, S> {
                 self.refuse(index, &quoted, reason);
                 return Ok(());
             }
-            Some(Usual { metric, tags, timestamp, value }) => {
-                self.slot(metric, tags).map(|series| (series, timestamp, value))
+            Some(Usual { metric, tags, is_likely, timestamp, value }) => {
+                let likely = if is_likely { self.numbers.take_likely() } else { None };
+                let series = likely.map_or_else(|| self.slot(metric, tags), |n| Ok(Slot::Known(n)));
+                series.map(|series| (series, timestamp, value))
             }
             None => {
                 self.scan.go_to(start);
@@ -125,31 +129,37 @@ impl<'body, 'numbers, S: SeriesNumbers> Reader<'body, 'numbers, S> {
     /// The point at the cursor, which is then after it; `None` if it is none of the usual shape.
     #[inline]
     fn usual(&mut self) -> Option<Usual<'body>> {
-        let scan = &mut self.scan;
+        let Self { scan, numbers, .. } = self;
+        // What was read before need not be read again, if the bytes are the same.
+        let (likely_metric, likely_tags) = numbers.likely().unwrap_or_default();
+        let mut likely_parts = 0;
         let (mut metric, mut tags, mut timestamp, mut value) = (None, None, None, None);
         if !scan.take(b'{') {
             return None;
         }
         loop {
-            scan.blanks();
-            let key = scan.plain_string()?;
-            if !scan.take(b':') {
-                return None;
-            }
+            let member = member(scan)?;
             scan.blanks();
             let start = scan.at();
-            let is_second = match key {
-                "metric" => {
-                    scan.plain_string()?;
+            let is_second = match member {
+                Member::Metric => {
+                    if !likely_metric.is_empty() && scan.take_text(likely_metric) {
+                        likely_parts += 1;
+                    } else {
+                        scan.plain_string()?;
+                    }
                     metric.replace(scan.since(start)).is_some()
                 }
-                "tags" => {
-                    plain_tags(scan)?;
+                Member::Tags => {
+                    if !likely_tags.is_empty() && scan.take_text(likely_tags) {
+                        likely_parts += 1;
+                    } else {
+                        plain_tags(scan)?;
+                    }
                     tags.replace(scan.since(start)).is_some()
                 }
-                "timestamp" => timestamp.replace(scan.number()?.timestamp()?).is_some(),
-                "value" => value.replace(plain_value(scan)?).is_some(),
-                _ => return None,
+                Member::Timestamp => timestamp.replace(scan.number()?.timestamp()?).is_some(),
+                Member::Value => value.replace(plain_value(scan)?).is_some(),
             };
             if is_second {
                 return None;
@@ -161,7 +171,9 @@ impl<'body, 'numbers, S: SeriesNumbers> Reader<'body, 'numbers, S> {
         if !scan.take(b'}') {
             return None;
         }
-        Some(Usual { metric: metric?, tags: tags?, timestamp: timestamp?, value: value? })
+        let is_likely = likely_parts == 2;
+        let (timestamp, value) = (timestamp?, value?);
+        Some(Usual { metric: metric?, tags: tags?, is_likely, timestamp, value })
     }
 
     /// The value at the cursor, whatever it is; the cursor is then after it.
@@ -204,6 +216,40 @@ impl<'body, 'numbers, S: SeriesNumbers> Reader<'body, 'numbers, S> {
         self.spelled.insert((metric, tags), new);
         Ok(new)
     }
+}
+
+/// What a point of the usual shape has.
+#[derive(Clone, Copy)]
+enum Member {
+    Metric,
+    Tags,
+    Timestamp,
+    Value,
+}
+
+/// The member whose name is at the cursor, which is then after its colon; `None` if there is another
+/// one, or none.
+#[inline]
+fn member(scan: &mut Scan<'_>) -> Option<Member> {
+    scan.blanks();
+    // Most bodies have no blanks.
+    if scan.take_text("\"metric\":") {
+        return Some(Member::Metric);
+    } else if scan.take_text("\"tags\":") {
+        return Some(Member::Tags);
+    } else if scan.take_text("\"timestamp\":") {
+        return Some(Member::Timestamp);
+    } else if scan.take_text("\"value\":") {
+        return Some(Member::Value);
+    }
+    let member = match scan.plain_string()? {
+        "metric" => Member::Metric,
+        "tags" => Member::Tags,
+        "timestamp" => Member::Timestamp,
+        "value" => Member::Value,
+        _ => return None,
+    };
+    scan.take(b':').then_some(member)
 }
 
 /// Goes over an object of plain strings and scalars.
