@@ -3,6 +3,7 @@
 mod commands;
 mod kill;
 mod layers;
+mod operate;
 mod query;
 mod server;
 mod spool;
