@@ -6,5 +6,6 @@ mod layers;
 mod operate;
 mod query;
 mod server;
+mod soak;
 mod spool;
 mod store;
