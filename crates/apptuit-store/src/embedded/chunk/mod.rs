@@ -1,6 +1,6 @@
 //! Points of one series, packed: a header that sums them up, and two columns.
 //!
-//! The format is in `docs/reference/chunk-format.md`. What is written comes back bit by bit,
+//! The format is in `docs/reference/storage-format.md`. What is written comes back bit by bit,
 //! whatever the values.
 
 mod bits;

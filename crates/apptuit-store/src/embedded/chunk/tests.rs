@@ -135,7 +135,7 @@ proptest! {
 
 #[test]
 fn points_are_written_as_documented() {
-    // By hand from docs/reference/chunk-format.md; the checksums come from Python's zlib.
+    // By hand from docs/reference/storage-format.md; the checksums come from Python's zlib.
     let documented = [
         1, 1, 3, 0xc0, 0xa9, 7, 0xc0, 0xa9, 7, // layout, scale, count, start, span
         0xae, 3, 10, 0, 10, // first, last, least and greatest value
