@@ -46,6 +46,12 @@ pub(crate) struct Serve {
     /// Private key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Time for which points are kept [default: for ever]
+    #[arg(long, value_name = "STEP")]
+    pub(crate) retention: Option<Step>,
+    /// Bytes of a tenant's database above which its oldest points go [default: no limit]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) retention_bytes: Option<u64>,
     #[command(flatten)]
     pub(crate) limits: Limits,
 }
@@ -63,6 +69,9 @@ pub(crate) struct Limits {
     /// Points in one body [default: 2000000]
     #[arg(long, value_name = "N")]
     pub(crate) max_points: Option<usize>,
+    /// Series of one tenant; points of more are refused [default: 10000000]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_series: Option<usize>,
     /// Bytes of all bodies that arrive or wait, together [default: 512 MiB]
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_held_bytes: Option<usize>,
@@ -300,6 +309,7 @@ mod tests {
         }
         for (flag, limit) in [
             ("max-points", config.max_points),
+            ("max-series", config.max_series),
             ("max-query-series", config.max_query_series),
             ("max-query-points", config.max_query_points),
             ("max-query-bytes", config.max_query_bytes),

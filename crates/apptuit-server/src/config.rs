@@ -43,6 +43,10 @@ pub struct ServerConfig {
     pub allow_anonymous: bool,
     /// Speak `https`. Off by default.
     pub tls: Option<TlsFiles>,
+    /// How long points are kept, each tenant's. For ever by default.
+    pub retention: Option<Duration>,
+    /// The size of a tenant's database above which its oldest points go. Without a limit by default.
+    pub retention_bytes: Option<u64>,
     /// Told of what whoever runs the server should see. Nothing by default.
     pub on_trouble: OnTrouble,
 
@@ -52,6 +56,8 @@ pub struct ServerConfig {
     pub max_inflated_bytes: usize,
     /// Points in one body. 2 000 000 by default.
     pub max_points: usize,
+    /// Series of one tenant; points of more are refused. 10 000 000 by default.
+    pub max_series: usize,
     /// Bytes of all bodies that arrive or wait, together; at least `max_body_bytes` are allowed.
     /// 512 MiB by default.
     pub max_held_bytes: usize,
@@ -96,10 +102,13 @@ impl Default for ServerConfig {
             tokens: None,
             allow_anonymous: false,
             tls: None,
+            retention: None,
+            retention_bytes: None,
             on_trouble: OnTrouble::default(),
             max_body_bytes: 256 * MIB,
             max_inflated_bytes: 1024 * MIB,
             max_points: 2_000_000,
+            max_series: 10_000_000,
             max_held_bytes: 512 * MIB,
             max_inflating_bytes: 2048 * MIB,
             max_query_series: 10_000,
@@ -130,6 +139,7 @@ impl ServerConfig {
             ("max_body_bytes", self.max_body_bytes),
             ("max_inflated_bytes", self.max_inflated_bytes),
             ("max_points", self.max_points),
+            ("max_series", self.max_series),
             ("max_query_series", self.max_query_series),
             ("max_query_points", self.max_query_points),
             ("max_query_bytes", self.max_query_bytes),

@@ -44,9 +44,15 @@ impl Tenants {
         let (dir, tokens) = (config.data_dir.as_path(), config.tokens.clone());
         fs::create_dir_all(dir)
             .map_err(|source| ServerError::DataDir { dir: dir.to_owned(), source })?;
+        let options = StoreOptions {
+            retention: config.retention,
+            retention_bytes: config.retention_bytes,
+            max_series: config.max_series,
+            ..StoreOptions::default()
+        };
         let open = |name: &str| {
             let file = dir.join(format!("{name}.sqlite"));
-            match EmbeddedStore::open(&file, StoreOptions::default()) {
+            match EmbeddedStore::open(&file, options.clone()) {
                 Ok(store) => Ok(Arc::new(Tenant::new(name, Arc::new(store)))),
                 Err(source) => Err(ServerError::Store { tenant: name.to_owned(), source }),
             }

@@ -127,7 +127,6 @@ impl Head {
     }
 
     /// The memory of the blocks.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the statistics will tell it"))]
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
