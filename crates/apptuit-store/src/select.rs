@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apptuit_model::{Step, TimeSeriesName, Timestamp};
+use apptuit_model::{Step, TimeSeries, TimeSeriesName, Timestamp};
 
 use crate::StoreError;
 pub use crate::embedded::Summary;
@@ -67,6 +67,35 @@ pub trait Scan: Send + Sync + fmt::Debug {
         step: Option<Step>,
         take: &mut TakePiece<'_>,
     ) -> Result<(), StoreError>;
+}
+
+/// Series that stand in memory.
+#[derive(Debug)]
+pub(crate) struct Selected(pub(crate) Vec<TimeSeries>);
+
+impl Scan for Selected {
+    fn series(&self) -> usize {
+        self.0.len()
+    }
+
+    fn name(&self, n: usize) -> &TimeSeriesName {
+        self.0.get(n).expect("there are that many series").name()
+    }
+
+    fn to_decode(&self, _step: Option<Step>) -> u64 {
+        self.0.iter().map(|series| series.len() as u64).sum()
+    }
+
+    fn read(
+        &self,
+        n: usize,
+        _step: Option<Step>,
+        take: &mut TakePiece<'_>,
+    ) -> Result<(), StoreError> {
+        let series = self.0.get(n).expect("there are that many series");
+        let _: ControlFlow<()> = take(Piece::Points(series.timestamps(), series.values()));
+        Ok(())
+    }
 }
 
 /// Takes a piece of a series.

@@ -214,8 +214,10 @@ impl Store for EmbeddedStore {
         selector: &Selector,
         range: TimeRange,
         step: Option<Step>,
+        limits: &ReadLimits,
     ) -> Result<Option<Estimate>, StoreError> {
-        self.reader.estimate(&self.shared, selector, range, step)
+        let unlimited = ReadLimits { cancelled: limits.cancelled.clone(), ..ReadLimits::UNLIMITED };
+        self.reader.estimate(&self.shared, selector, range, step, &unlimited)
     }
 
     fn suggest(

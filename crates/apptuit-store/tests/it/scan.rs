@@ -216,17 +216,26 @@ fn an_estimate_is_near_what_there_is() {
     let store = packed(&folder.path().join("points.sqlite"));
     store.append_points(&[point("m", "c", APRIL, 0.0), point("n", "a", APRIL, 0.0)]).unwrap();
     let estimate = |start, end| {
-        let found =
-            store.estimate(&Selector::metric("m"), range(start, end), None).unwrap().unwrap();
+        let found = store
+            .estimate(&Selector::metric("m"), range(start, end), None, &ReadLimits::UNLIMITED)
+            .unwrap()
+            .unwrap();
         (found.series, found.points)
     };
     assert_eq!(estimate(APRIL, APRIL + 30_000_000), (3, 6001));
     let (series, points) = estimate(APRIL + 5_000_000, APRIL + 9_999_999);
     assert!(series == 2 && (990..1010).contains(&points), "{series} {points}");
     assert_eq!(estimate(0, APRIL - 1), (0, 0));
-    let summed = store.estimate(&Selector::metric("m"), TimeRange::ALL, "1d".parse().ok()).unwrap();
+    let summed = store
+        .estimate(&Selector::metric("m"), TimeRange::ALL, "1d".parse().ok(), &ReadLimits::UNLIMITED)
+        .unwrap();
     assert_eq!(summed.map(|found| (found.series, found.points)), Some((3, 1)));
-    assert_eq!(store.estimate(&Selector::metric("o"), TimeRange::ALL, None).unwrap(), None);
+    assert_eq!(
+        store
+            .estimate(&Selector::metric("o"), TimeRange::ALL, None, &ReadLimits::UNLIMITED)
+            .unwrap(),
+        None
+    );
 }
 
 #[test]

@@ -99,9 +99,9 @@ impl Reader {
         selector: &Selector,
         range: TimeRange,
         step: Option<Step>,
+        limits: &ReadLimits,
     ) -> Result<Option<Estimate>, StoreError> {
-        let unlimited = ReadLimits::UNLIMITED;
-        let captured = self.capture(shared, selector, range, &unlimited, Need::Summaries)?;
+        let captured = self.capture(shared, selector, range, limits, Need::Summaries)?;
         Ok(captured.map(|captured| {
             let scan = EmbeddedScan::new(&self.file, captured, range, shared);
             Estimate { series: scan.series() as u64, points: scan.to_decode(step) }
