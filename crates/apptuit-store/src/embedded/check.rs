@@ -128,6 +128,8 @@ impl<'a> Checked<'a> {
         let mut points = Points::default();
         self.each("batch", "SELECT id, points FROM batch", |checked, id, row| {
             checked.check.batches += 1;
+            // What `meta` tells is of those that are gone.
+            checked.last_batch = checked.last_batch.max(id);
             batch::decode(row.get_ref(1)?.as_blob()?, &mut points)?;
             let covers = |series| checked.covered.get(&series).is_some_and(|last| id <= *last);
             let series = points.series.iter().map(|series| i64::from(series.number()));

@@ -3,6 +3,7 @@
 mod check;
 mod concurrency;
 mod damage;
+mod faults;
 mod format;
 mod key;
 mod kill;
