@@ -6,7 +6,8 @@
 //!
 //! * [`Effort::race`]: an operation of nanoseconds, by one thread or by several that contend,
 //! * [`Effort::turns`]: an operation of microseconds to seconds that takes its own time,
-//! * [`Allocated`]: the memory that something leaves allocated.
+//! * [`Allocated`]: the memory that something leaves allocated,
+//! * [`Peak`]: the most memory that was allocated at one time.
 //!
 //! Machines drift, by more than what is to be seen: of figures, only ratios of one run count.
 
@@ -15,6 +16,7 @@ mod cost;
 mod crew;
 mod effort;
 mod machine;
+mod peak;
 mod race;
 mod table;
 mod turns;
@@ -22,6 +24,7 @@ mod turns;
 pub use allocated::Allocated;
 pub use cost::Cost;
 pub use effort::{Effort, Pair};
+pub use peak::Peak;
 pub use table::{Table, run};
 pub use turns::timed;
 

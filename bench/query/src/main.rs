@@ -5,13 +5,12 @@
 mod data;
 mod frames;
 mod language;
-mod peak;
 mod promql;
 mod scan;
 
 use std::process::ExitCode;
 
-use peak::Peak;
+use harness::Peak;
 
 #[global_allocator]
 static PEAK: Peak = Peak::new();

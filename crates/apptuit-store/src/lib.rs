@@ -50,6 +50,9 @@ pub use select::{
     Cancelled, Estimate, Piece, ReadLimits, Scan, StoreStats, Suggest, Summary, TakePiece,
 };
 
+/// Told what became of an append.
+pub type Answer = Box<dyn FnOnce(Result<Kept, StoreError>) + Send>;
+
 /// Somewhere points are kept. It is shared by threads as it is.
 pub trait Store: Send + Sync + Debug {
     /// The number of the series of this name, which is made up if there is none.
@@ -78,6 +81,24 @@ pub trait Store: Send + Sync + Debug {
     ///
     /// A number was not given by this store.
     fn append(&self, points: &Points, key: Option<&IdempotencyKey>) -> Result<Kept, StoreError>;
+
+    /// Begins to keep all points, or none, as [`append`](Self::append) does, and does not wait: `then`
+    /// is told what became of them, by the thread that writes, which it must not hold up.
+    ///
+    /// # Errors
+    ///
+    /// As of [`append`](Self::append), where it can be told at once. Nobody is told then: `then` is
+    /// dropped, as it is if the store ends before it answers.
+    ///
+    /// # Panics
+    ///
+    /// As of [`append`](Self::append).
+    fn append_then(
+        &self,
+        points: &Points,
+        key: Option<&IdempotencyKey>,
+        then: Answer,
+    ) -> Result<(), StoreError>;
 
     /// Keeps all points, or none, as [`append`](Self::append) does, after their names have been
     /// looked up.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use apptuit_model::{Step, TimeSeries, TimeSeriesName, Timestamp};
 
@@ -139,10 +140,23 @@ pub enum Suggest<'a> {
 pub struct StoreStats {
     /// Series kept.
     pub series: u64,
-    /// Points kept: one for each series and timestamp.
+    /// Points kept: one for each series and timestamp. One that was written again may count twice
+    /// until chunks are merged.
     pub points: u64,
     /// Appends acknowledged since the store was opened.
     pub appends: u64,
     /// Commits they took. Appends that wait together share one.
     pub commits: u64,
+    /// Bytes of the file, with what is free in it, and without its write-ahead file.
+    pub file_bytes: u64,
+    /// Bytes of the points in the file that are in no chunk yet.
+    pub ahead_bytes: u64,
+    /// Bytes of the packed points in memory that are in no chunk yet.
+    pub head_bytes: u64,
+    /// Chunks made of points in memory since the store was opened.
+    pub chunks_made: u64,
+    /// How long that took, in whole milliseconds of each piece of work.
+    pub chunks_time: Duration,
+    /// Chunks that others have taken the place of since the store was opened.
+    pub chunks_merged: u64,
 }

@@ -2,11 +2,10 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::time::Duration;
 
 use apptuit_model::TimeSeriesName;
 
-use crate::client::shortened;
+use crate::client::{RetryAfter, shortened};
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -28,7 +27,7 @@ struct Inner {
     failed: u64,
     query_position: Option<(usize, Option<usize>)>,
     hints: Vec<String>,
-    retry_after: Option<Duration>,
+    retry_after: Option<RetryAfter>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -93,7 +92,7 @@ impl Error {
     }
 
     /// How long the server asks to wait before the next try.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<RetryAfter> {
         self.0.retry_after
     }
 
@@ -118,6 +117,19 @@ impl Error {
         self
     }
 
+    pub(crate) fn take_rejected(&mut self) -> Vec<Rejection> {
+        std::mem::take(&mut self.0.rejected)
+    }
+
+    /// The same failure of something else: without its points and its source.
+    pub(crate) fn again(&self) -> Self {
+        let again = Self::new(self.kind(), &*self.0.message).with_retry_after(self.0.retry_after);
+        match self.0.status {
+            Some(status) => again.with_status(status),
+            None => again,
+        }
+    }
+
     /// The same error, with the server's reason at the end of its message.
     pub(crate) fn with_reason(mut self, reason: Option<String>) -> Self {
         if let Some(reason) = reason {
@@ -136,7 +148,7 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_retry_after(mut self, pause: Option<Duration>) -> Self {
+    pub(crate) fn with_retry_after(mut self, pause: Option<RetryAfter>) -> Self {
         self.0.retry_after = pause;
         self
     }
@@ -216,6 +228,8 @@ pub enum ErrorKind {
     Answer,
     /// Code of the program that a report called panicked.
     Panicked,
+    /// The spool cannot be read or written.
+    Spool,
 }
 
 /// A point that was refused.
@@ -233,6 +247,12 @@ impl Rejection {
         reason: impl Into<String>,
     ) -> Self {
         Self { index, name: name.into(), reason: reason.into() }
+    }
+
+    /// The same, its place counted from `offset` earlier.
+    pub(crate) fn moved_by(mut self, offset: usize) -> Self {
+        self.index = self.index.map(|index| index + offset);
+        self
     }
 
     /// Its place among the points (or the series, for [`send_series`](crate::Client::send_series))

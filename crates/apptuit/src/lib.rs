@@ -16,7 +16,9 @@
 //! | query | [`Client::query`], which gives a [`QueryResult`] and [`Frame`]s |
 //! | know what to do after a failure | [`Error::kind`], [`Error::is_retryable`], [`Error::rejected`] |
 //! | report what libraries record with the `metrics` facade | `metrics::metrics_facade` (feature `metrics-facade`) |
+//! | hand a query's answer to a data frame library | [`Frame`]; `Frame::into_record_batch` (feature `arrow`) |
 //! | be scraped by Prometheus too | `metrics::open_metrics` (feature `open-metrics`) |
+//! | test what a program does in an outage | `testing` (feature `testing`) |
 //! | test what a program records | `metrics::testing` (feature `testing`) |
 //! | test without a server | [`MockTransport`](client::MockTransport), a [`PointSink`](reporter::PointSink) of your own |
 //!
@@ -30,6 +32,8 @@ mod error;
 mod frame;
 pub mod reporter;
 mod result;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use apptuit_metrics as metrics;
 pub use apptuit_model::{

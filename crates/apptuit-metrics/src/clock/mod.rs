@@ -24,6 +24,15 @@ pub trait Clock: Debug + Send + Sync + 'static {
 
     /// The date and time of day.
     fn timestamp(&self) -> Timestamp;
+
+    /// Lets `span` pass, or less if the thread is woken; says whether it was.
+    ///
+    /// `wait` sleeps for the real time it is given unless it is woken before, and says whether it
+    /// was; given no time, it only says so. Real time is what a clock waits for by default; one
+    /// that is moved by other means, as in a simulation, overrides this.
+    fn pause(&self, span: Duration, wait: &dyn Fn(Duration) -> bool) -> bool {
+        wait(span)
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
@@ -33,6 +42,10 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 
     fn timestamp(&self) -> Timestamp {
         (**self).timestamp()
+    }
+
+    fn pause(&self, span: Duration, wait: &dyn Fn(Duration) -> bool) -> bool {
+        (**self).pause(span, wait)
     }
 }
 

@@ -12,9 +12,18 @@ use crate::limits::LARGEST_SECONDS;
 /// What Python's JSON writes for numbers JSON has no form for.
 const BARE_TOKENS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
+/// Whole numbers below it are written digit by digit; above, their shortest form has an exponent.
+const LARGEST_PLAIN: f64 = 1e15;
+
 /// Appends a double in its shortest form, and `null` for what JSON has no form for.
 pub(super) fn push_f64(out: &mut String, value: f64) {
-    if value.is_finite() {
+    #[expect(clippy::cast_possible_truncation, reason = "what is truncated is told by comparison")]
+    let whole = value as i64;
+    // Compared bit by bit: -0.0 is no whole number here.
+    if (whole as f64).to_bits() == value.to_bits() && value.abs() < LARGEST_PLAIN {
+        out.push_str(itoa::Buffer::new().format(whole));
+        out.push_str(".0");
+    } else if value.is_finite() {
         out.push_str(zmij::Buffer::new().format_finite(value));
     } else {
         out.push_str("null");
@@ -98,6 +107,11 @@ pub(super) fn parse_tolerantly<T, E>(
     })
 }
 
+/// The token that the text begins with.
+pub(super) fn bare_token(text: &str) -> Option<&'static str> {
+    BARE_TOKENS.into_iter().find(|token| text.starts_with(token))
+}
+
 /// Puts quotes around bare tokens outside strings.
 pub(super) fn quote_bare_tokens(body: &str) -> Cow<'_, str> {
     let (mut out, mut copied) = (String::new(), 0);
@@ -109,8 +123,7 @@ pub(super) fn quote_bare_tokens(body: &str) -> Cow<'_, str> {
             b'\\' if in_string => length = 2,
             b'"' => in_string = !in_string,
             b'N' | b'I' | b'-' if !in_string => {
-                let rest = &body[at..];
-                if let Some(token) = BARE_TOKENS.iter().find(|token| rest.starts_with(**token)) {
+                if let Some(token) = bare_token(&body[at..]) {
                     length = token.len();
                     out.push_str(&body[copied..at]);
                     out.extend(["\"", token, "\""]);
@@ -153,6 +166,19 @@ mod tests {
         assert_eq!(print(f64::INFINITY), "null");
         assert_eq!(print(1e300).parse(), Ok(1e300));
         assert_eq!(print(5e-324).parse(), Ok(5e-324));
+    }
+
+    #[test]
+    fn whole_numbers_read_back_as_the_same_bits() {
+        let edges = [0.0, -0.0, 1.0, 1e15, 1e16, 9_007_199_254_740_993.0, 1e18, 1e19, f64::MAX];
+        let near = edges.into_iter().flat_map(|edge| [edge.next_down(), edge, edge.next_up()]);
+        for value in near.flat_map(|value| [value, -value]).filter(|value| value.is_finite()) {
+            let mut out = String::new();
+            push_f64(&mut out, value);
+            let read: serde_json::Number = serde_json::from_str(&out).expect("JSON");
+            assert!(read.is_f64(), "{out}");
+            assert_eq!(out.parse().map(f64::to_bits), Ok(value.to_bits()), "{out}");
+        }
     }
 
     #[test]

@@ -48,7 +48,7 @@ use self::lock::Lock;
 use self::queue::{Append, Queue};
 use self::read::{Chunks, Reader};
 use crate::{
-    Estimate, IdempotencyKey, Kept, Points, ReadLimits, Scan, SeriesId, Store, StoreError,
+    Answer, Estimate, IdempotencyKey, Kept, Points, ReadLimits, Scan, SeriesId, Store, StoreError,
     StoreOptions, StoreStats, Suggest,
 };
 
@@ -153,6 +153,33 @@ impl EmbeddedStore {
     }
 }
 
+impl EmbeddedStore {
+    /// Hands points to the writer, which waits for room for at most `patience`.
+    fn begin(
+        &self,
+        points: &Points,
+        key: Option<&IdempotencyKey>,
+        answer: Answer,
+        patience: Duration,
+    ) -> Result<(), StoreError> {
+        if self.shared.queue.is_closed() {
+            return Err(StoreError::Closed);
+        }
+        self.shared.writable()?;
+        if points.is_empty() {
+            answer(Ok(Kept::Now));
+            return Ok(());
+        }
+        let highest = self.shared.names().highest();
+        assert!(
+            points.series().iter().all(|series| (1..=highest).contains(&series.number())),
+            "a series has a number that this store did not give"
+        );
+        let append = Append { points: points.clone(), key: key.cloned(), answer };
+        self.shared.queue.append(append, patience)
+    }
+}
+
 impl Store for EmbeddedStore {
     fn series(&self, name: &TimeSeriesName) -> Result<SeriesId, StoreError> {
         if let Some(number) = self.shared.names().number(name) {
@@ -168,26 +195,22 @@ impl Store for EmbeddedStore {
     }
 
     fn append(&self, points: &Points, key: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
-        if self.shared.queue.is_closed() {
-            return Err(StoreError::Closed);
-        }
-        self.shared.writable()?;
-        if points.is_empty() {
-            return Ok(Kept::Now);
-        }
-        let highest = self.shared.names().highest();
-        assert!(
-            points.series().iter().all(|series| (1..=highest).contains(&series.number())),
-            "a series has a number that this store did not give"
-        );
         let (answer, outcome) = sync_channel(1);
         let answer = Box::new(move |kept| {
             // Whoever no longer waits needs no answer.
             let _ = answer.send(kept);
         });
-        let append = Append { points: points.clone(), key: key.cloned(), answer };
-        self.shared.queue.append(append, self.patience)?;
+        self.begin(points, key, answer, self.patience)?;
         outcome.recv().unwrap_or_else(|_| Err(self.shared.gone()))
+    }
+
+    fn append_then(
+        &self,
+        points: &Points,
+        key: Option<&IdempotencyKey>,
+        then: Answer,
+    ) -> Result<(), StoreError> {
+        self.begin(points, key, then, Duration::ZERO)
     }
 
     fn select(
@@ -240,6 +263,12 @@ impl Store for EmbeddedStore {
             points,
             appends: shared.appends.load(Ordering::Relaxed),
             commits: shared.commits.load(Ordering::Relaxed),
+            file_bytes: shared.file.metadata().map_or(0, |file| file.len()),
+            ahead_bytes: shared.ahead().bytes(),
+            head_bytes: head.bytes(),
+            chunks_made: shared.chunks_made.load(Ordering::Relaxed),
+            chunks_time: Duration::from_millis(shared.chunks_millis.load(Ordering::Relaxed)),
+            chunks_merged: shared.chunks_merged.load(Ordering::Relaxed),
         }
     }
 

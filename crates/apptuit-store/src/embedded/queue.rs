@@ -6,15 +6,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::commit::Writer;
-use crate::{IdempotencyKey, Kept, Points, StoreError};
+use crate::{Answer, IdempotencyKey, Points, StoreError};
 
 /// The most appends of one commit.
 const GROUP_APPENDS: usize = 64;
 /// The most bytes of one commit, unless one append has more.
 const GROUP_BYTES: usize = 4 << 20;
-
-/// Who is told what became of an append.
-pub(super) type Answer = Box<dyn FnOnce(Result<Kept, StoreError>) + Send>;
 
 /// Work on the file other than to append to it.
 pub(super) type Job = Box<dyn FnOnce(&mut Writer) + Send>;

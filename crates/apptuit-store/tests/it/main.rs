@@ -3,6 +3,8 @@
 mod check;
 mod concurrency;
 mod damage;
+mod faults;
+mod format;
 mod key;
 mod kill;
 mod maintenance;

@@ -1,14 +1,15 @@
 //! What a client is told before it is built.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apptuit_metrics::{Clock, SystemClock};
-use apptuit_model::wire::DEFAULT_ENDPOINT;
+use apptuit_model::wire::{ContentEncoding, DEFAULT_ENDPOINT, PackEffort};
 use apptuit_model::{Sanitizer, Tags};
 
-use super::{Client, HttpTransport, RetryPolicy, Settings, Transport, environment};
+use super::warning::{WarningHook, Warnings};
+use super::{Client, HttpTransport, RetryPolicy, Settings, Transport, Warning, environment};
 use crate::{Error, ErrorKind, Result};
 
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -30,6 +31,9 @@ pub struct ClientBuilder {
     query_timeout: Duration,
     transport: Option<Box<dyn Transport>>,
     clock: Box<dyn Clock>,
+    compression: ContentEncoding,
+    pack_effort: PackEffort,
+    on_warning: Option<WarningHook>,
 }
 
 impl ClientBuilder {
@@ -63,7 +67,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Reads no variable at all but `SSL_CERT_FILE` and those of proxies.
+    /// Reads no variable at all but those of certificates and of proxies.
     #[must_use]
     pub fn ignore_environment(mut self) -> Self {
         self.reads_environment = false;
@@ -120,10 +124,33 @@ impl ClientBuilder {
         self
     }
 
+    /// How bodies of points are packed. Default: [`ContentEncoding::Deflate`], which every server of
+    /// this service takes.
+    #[must_use]
+    pub fn compression(mut self, compression: ContentEncoding) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// How much time is spent on packing. Default: [`PackEffort::Default`].
+    #[must_use]
+    pub fn pack_effort(mut self, effort: PackEffort) -> Self {
+        self.pack_effort = effort;
+        self
+    }
+
     /// The clock timeouts are measured with. Default: [`SystemClock`].
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
+        self
+    }
+
+    /// What is called with each [`Warning`], once, by the thread that comes across it. Default:
+    /// nothing; [`Client::warnings`] has them all.
+    #[must_use]
+    pub fn on_warning(mut self, hook: impl Fn(&Warning) + Send + Sync + 'static) -> Self {
+        self.on_warning = Some(Arc::new(hook));
         self
     }
 
@@ -134,9 +161,10 @@ impl ClientBuilder {
     /// [`ErrorKind::Configuration`]: there is no token, or a setting or a variable of the
     /// environment makes no sense.
     pub fn build(self) -> Result<Client> {
+        let mut warnings = Vec::new();
         let token = self.token.filter(|token| !token.trim().is_empty());
         let token = match token {
-            None if self.reads_environment => environment::token(),
+            None if self.reads_environment => environment::token(&mut warnings),
             token => token,
         };
         let endpoint = match self.endpoint {
@@ -145,7 +173,7 @@ impl ClientBuilder {
         };
         let reads_tags = self.reads_environment && self.reads_environment_tags;
         let global_tags = if self.global_tags.is_empty() && reads_tags {
-            environment::tags()?
+            environment::tags_with_warnings(&mut warnings)?
         } else {
             self.global_tags
         };
@@ -154,6 +182,8 @@ impl ClientBuilder {
                 return Err(configuration(format!("the {what} is zero")));
             }
         }
+        let warnings = Warnings::new(self.on_warning, &warnings);
+        warnings.tags(&global_tags, self.sanitizer);
         Ok(Client(Arc::new(Settings {
             token: checked_token(token)?,
             endpoint: checked_endpoint(endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT))?,
@@ -168,6 +198,10 @@ impl ClientBuilder {
                 None => Box::new(HttpTransport::new()?),
             },
             clock: self.clock,
+            compression: self.compression,
+            pack_effort: self.pack_effort,
+            packer: Mutex::new(None),
+            warnings,
         })))
     }
 }
@@ -187,6 +221,9 @@ impl Default for ClientBuilder {
             query_timeout: QUERY_TIMEOUT,
             transport: None,
             clock: Box::new(SystemClock),
+            compression: ContentEncoding::Deflate,
+            pack_effort: PackEffort::Default,
+            on_warning: None,
         }
     }
 }

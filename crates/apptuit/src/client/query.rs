@@ -1,9 +1,10 @@
 //! A query on its way out, and its answer on the way back.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
+use apptuit_model::TimeRange;
 use apptuit_model::wire::{QUERY_PATH, QueryAnswer, QueryFailure, timestamp_text};
-use apptuit_model::{TimeRange, TimeSeries};
 
 use super::retry::with_retries;
 use super::said;
@@ -45,7 +46,7 @@ impl Client {
     pub fn explain(&self, query: &str, range: TimeRange) -> Result<String> {
         let mut request = self.query_request(query, range);
         match request.method {
-            Method::Post => request.body.extend_from_slice(EXPLAIN.as_bytes()),
+            Method::Post => Arc::make_mut(&mut request.body).extend_from_slice(EXPLAIN.as_bytes()),
             Method::Get => request.url.push_str(EXPLAIN),
         }
         let mut lines = self.ask(request)?.hints;
@@ -76,10 +77,10 @@ impl Client {
         let timeout = self.0.query_timeout;
         if parameters.len() <= MAX_URL_QUERY_BYTES {
             let url = format!("{url}?{parameters}");
-            return Request { method: Method::Get, url, headers, body: Vec::new(), timeout };
+            return Request { method: Method::Get, url, headers, body: Arc::default(), timeout };
         }
         headers.push(("Content-Type", "application/x-www-form-urlencoded".to_owned()));
-        let body = parameters.into_bytes();
+        let body = Arc::new(parameters.into_bytes());
         Request { method: Method::Post, url, headers, body, timeout }
     }
 }
@@ -90,16 +91,17 @@ fn understand(response: &Response, token: &str) -> Result<QueryAnswer> {
     match (response.status(), failure) {
         // A status below 400 does not make an error an answer.
         (200..=299 | 400, Some(failure)) => {
+            let failure = said::of_query(failure, token);
             Err(query_error(&failure).with_status(response.status()))
         }
         (200..=299, None) => QueryAnswer::decode(&body?).map_err(|error| {
-            Error::new(ErrorKind::Answer, error.to_string())
-                .with_source(error)
-                .with_status(response.status())
+            // It may quote what it finds: no source, which would too.
+            let message = said::fit(&error.to_string(), token).unwrap_or_default();
+            Error::new(ErrorKind::Answer, message).with_status(response.status())
         }),
         _ => {
             let reason = body.ok().and_then(|body| said::reason_in(&body, token));
-            Err(status_error(response).with_reason(reason))
+            Err(status_error(response, token).with_reason(reason))
         }
     }
 }
@@ -127,18 +129,10 @@ fn query_error(failure: &QueryFailure) -> Error {
 fn result_of(answer: QueryAnswer, range: TimeRange) -> QueryResult {
     let outputs = answer.outputs.into_iter().filter(|output| !output.series.is_empty());
     let outputs = outputs.map(|output| {
-        let series = output.series.into_iter().map(|one| within(one.series, range));
+        let series = output.series.into_iter().map(|one| one.series.within(range));
         Output::new(output.id, series.collect())
     });
     QueryResult::new(range, outputs.collect(), answer.hints)
-}
-
-fn within(series: TimeSeries, range: TimeRange) -> TimeSeries {
-    if series.timestamps().iter().all(|instant| range.contains(*instant)) {
-        return series;
-    }
-    let inside = series.iter().filter(|(instant, _)| range.contains(*instant));
-    TimeSeries::from_points(series.name(), inside)
 }
 
 /// All but ASCII letters, digits and `_ . - ~` as `%XX` of their UTF-8.

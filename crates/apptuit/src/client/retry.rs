@@ -4,8 +4,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use apptuit_metrics::Clock;
+use apptuit_model::Timestamp;
 
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 const BASE_PAUSE: Duration = Duration::from_secs(2);
 const MAX_PAUSE: Duration = Duration::from_secs(30);
@@ -43,20 +44,27 @@ impl RetryPolicy {
     }
 
     /// The longest pause before retry `n`, counted from 1.
-    fn longest_pause(&self, n: u32) -> Duration {
+    pub(crate) fn longest_pause(&self, n: u32) -> Duration {
         let factor = 1_u32.checked_shl(n).unwrap_or(u32::MAX);
         self.base_pause.saturating_mul(factor).min(MAX_PAUSE)
     }
 
     /// The pause before retry `n` (from 1) after `error`; `None` to give up. `chance` is in 0..1.
-    fn pause(&self, n: u32, error: &Error, left: Duration, chance: f64) -> Option<Duration> {
+    fn pause(
+        &self,
+        n: u32,
+        error: &Error,
+        deadline: &Deadline<'_>,
+        chance: f64,
+    ) -> Option<Duration> {
         if n > self.retries || !error.is_retryable() {
             return None;
         }
         let drawn = self.longest_pause(n).mul_f64(chance);
-        let pause = error.retry_after().map_or(drawn, |asked| drawn.max(asked));
+        let now = deadline.clock.timestamp();
+        let pause = error.retry_after().map_or(drawn, |asked| drawn.max(asked.pause(now)));
         // A pause that leaves no time for a try would only delay the bad news.
-        (pause < left).then_some(pause)
+        (pause < deadline.left()).then_some(pause)
     }
 }
 
@@ -64,6 +72,25 @@ impl RetryPolicy {
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self::never()
+    }
+}
+
+/// What a server asks for before the next try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RetryAfter {
+    Pause(Duration),
+    Until(Timestamp),
+}
+
+impl RetryAfter {
+    pub(crate) fn pause(self, now: Timestamp) -> Duration {
+        match self {
+            Self::Pause(pause) => pause,
+            Self::Until(then) => {
+                let millis = then.as_millis().saturating_sub(now.as_millis());
+                Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+            }
+        }
     }
 }
 
@@ -93,6 +120,29 @@ impl Interrupt {
         let waited = self.state.1.wait_timeout_while(guard, pause, |triggered| !*triggered);
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
+
+    /// Waits for `pause` of this clock's time, or until triggered; says whether it was triggered.
+    pub fn wait_by(&self, clock: &dyn Clock, pause: Duration) -> bool {
+        clock.pause(pause, &|span| self.wait(span))
+    }
+}
+
+/// The end of the time that a call may take.
+#[derive(Clone, Copy)]
+pub(super) struct Deadline<'c> {
+    clock: &'c dyn Clock,
+    at: Duration,
+}
+
+impl<'c> Deadline<'c> {
+    pub(super) fn after(span: Duration, clock: &'c dyn Clock) -> Self {
+        Self { clock, at: clock.now().saturating_add(span) }
+    }
+
+    /// The time until then.
+    pub(super) fn left(&self) -> Duration {
+        self.at.saturating_sub(self.clock.now())
+    }
 }
 
 /// Tries until it succeeds, fails for good, or `timeout` is over. `try_once` is given the time
@@ -104,22 +154,24 @@ pub(crate) fn with_retries<T>(
     interrupt: &Interrupt,
     mut try_once: impl FnMut(Duration) -> Result<T>,
 ) -> Result<T> {
-    let deadline = clock.now().saturating_add(timeout);
+    let deadline = Deadline::after(timeout, clock);
     let (mut left, mut tries) = (timeout, 0);
+    if left.is_zero() {
+        return Err(Error::new(ErrorKind::Timeout, "no time is left to send it"));
+    }
     loop {
         tries += 1;
         let error = match try_once(left) {
             Ok(done) => return Ok(done),
             Err(error) => error,
         };
-        left = deadline.saturating_sub(clock.now());
-        let Some(pause) = policy.pause(tries, &error, left, fastrand::f64()) else {
+        let Some(pause) = policy.pause(tries, &error, &deadline, fastrand::f64()) else {
             return Err(error);
         };
-        if interrupt.wait(pause) {
+        if interrupt.wait_by(clock, pause) {
             return Err(error);
         }
-        left = deadline.saturating_sub(clock.now());
+        left = deadline.left();
         if left.is_zero() {
             return Err(error);
         }
@@ -128,8 +180,9 @@ pub(crate) fn with_retries<T>(
 
 #[cfg(test)]
 mod tests {
+    use apptuit_metrics::ManualClock;
+
     use super::*;
-    use crate::ErrorKind;
 
     const HOUR: Duration = Duration::from_hours(1);
 
@@ -144,26 +197,43 @@ mod tests {
         assert_eq!(longest, [4, 8, 16, 30, 30, 30]);
     }
 
+    /// The pause before retry `n` after `error`, an hour before the deadline and at the epoch.
+    fn pause(policy: RetryPolicy, n: u32, error: &Error, chance: f64) -> Option<Duration> {
+        policy.pause(n, error, &Deadline::after(HOUR, &ManualClock::new()), chance)
+    }
+
+    fn down(retry_after: RetryAfter) -> Error {
+        Error::new(ErrorKind::Server, "down").with_retry_after(Some(retry_after))
+    }
+
     #[test]
     fn a_pause_is_drawn_from_zero_to_the_longest() {
         let (policy, down) = (RetryPolicy::exponential(2), Error::new(ErrorKind::Server, "down"));
-        assert_eq!(policy.pause(1, &down, HOUR, 0.0), Some(Duration::ZERO));
-        assert_eq!(policy.pause(2, &down, HOUR, 0.5), Some(secs(4)));
-        assert_eq!(policy.pause(3, &down, HOUR, 0.5), None);
+        assert_eq!(pause(policy, 1, &down, 0.0), Some(Duration::ZERO));
+        assert_eq!(pause(policy, 2, &down, 0.5), Some(secs(4)));
+        assert_eq!(pause(policy, 3, &down, 0.5), None);
     }
 
     #[test]
     fn the_server_may_ask_for_a_longer_pause() {
-        let down = Error::new(ErrorKind::Server, "down").with_retry_after(Some(secs(60)));
         let policy = RetryPolicy::exponential(1);
-        assert_eq!(policy.pause(1, &down, HOUR, 0.9), Some(secs(60)));
-        assert_eq!(policy.pause(1, &down, secs(60), 0.9), None);
+        let asked = |retry_after| pause(policy, 1, &down(retry_after), 0.9);
+        for (retry_after, expected) in [
+            (RetryAfter::Pause(secs(60)), Some(secs(60))),
+            (RetryAfter::Pause(secs(1)), Some(Duration::from_millis(3600))),
+            (RetryAfter::Pause(HOUR), None),
+            (RetryAfter::Until(Timestamp::from_secs(60)), Some(secs(60))),
+            (RetryAfter::Until(Timestamp::from_secs(-60)), Some(Duration::from_millis(3600))),
+            (RetryAfter::Until(Timestamp::MAX), None),
+        ] {
+            assert_eq!(asked(retry_after), expected, "{retry_after:?}");
+        }
     }
 
     #[test]
     fn what_is_refused_is_not_repeated() {
         let refused = Error::new(ErrorKind::Rejected, "no");
-        assert_eq!(RetryPolicy::exponential(9).pause(1, &refused, HOUR, 0.0), None);
+        assert_eq!(pause(RetryPolicy::exponential(9), 1, &refused, 0.0), None);
     }
 
     #[test]

@@ -1,25 +1,19 @@
-//! Points on their way out: named, checked, packed, sent, and the answer understood.
+//! Points and series of a call: packed body by body, each delivered before the next is made.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
-use apptuit_model::wire::{
-    ContentEncoding, JSON, PUT_PATH, PutAnswer, decode_put, encode_points, encode_series,
-};
-use apptuit_model::{DataPoint, NameError, Tags, TimeSeries, TimeSeriesName};
+use apptuit_model::wire::ContentEncoding;
+use apptuit_model::{DataPoint, Tags, TimeSeries, TimeSeriesName};
 
-use super::retry::with_retries;
-use super::said;
-use super::{Client, Interrupt, Method, Request, Response, status_error};
+use super::deliver::Delivery;
+use super::retry::Deadline;
+use super::{Client, Interrupt, Response};
 use crate::error::Rejection;
 use crate::reporter::PointSink;
 use crate::{Error, ErrorKind, Result};
 
-/// Bytes of an answer to a put that are unpacked.
-const MAX_PUT_ANSWER_BYTES: usize = 64 << 20;
-
 impl Client {
-    /// Sends points in one request and waits until the server has them.
+    /// Sends points and waits until the server has them: one request for each 50 000.
     ///
     /// Names are sanitised and global tags merged under the points' own. Points that cannot be sent
     /// (no tags, too many, an invalid name, a value that is not finite) stay here; the others go
@@ -28,151 +22,65 @@ impl Client {
     /// # Errors
     ///
     /// [`ErrorKind::Rejected`] if some points were refused, here or by the server;
-    /// [`Error::rejected`] names them, and the others were kept. Every other kind says that nothing
-    /// is known to have been kept.
+    /// [`Error::rejected`] names them, and the others were kept. Every other kind says that
+    /// [`Error::failed`] points are not known to have been kept.
     pub fn send(&self, points: &[DataPoint]) -> Result<()> {
         self.send_interruptibly(points, &Interrupt::new())
     }
 
-    /// Sends whole series in one request, each name sanitised and checked once.
+    /// Sends whole series, each name sanitised and checked once.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send); the index of a rejection is that of the series.
     pub fn send_series(&self, series: &[TimeSeries]) -> Result<()> {
-        let mut batch = Batch::default();
-        let mut kept = Vec::with_capacity(series.len());
-        for (index, one) in series.iter().enumerate() {
-            let name = match self.outgoing_name(one.name()) {
-                Ok(name) => name,
-                Err(error) => {
-                    let reason = advice(&error);
-                    batch.refuse(Rejection::new(Some(index), one.name(), reason), one.len());
-                    continue;
+        let (mut sent, mut stayed) = (Sent::default(), Vec::new());
+        let deadline = Deadline::after(self.0.timeout, &*self.0.clock);
+        self.pack_series(
+            series,
+            |rejection, points| stayed.push((rejection, points)),
+            |body| sent.take(self.deliver(&body, deadline.left(), &Interrupt::new())),
+        );
+        // Where each series ends among the points that went out; asked for only after a refusal.
+        let ends = || {
+            let mut lost = vec![0; series.len()];
+            for (rejection, points) in &stayed {
+                if let Some(slot) = rejection.index().and_then(|index| lost.get_mut(index)) {
+                    *slot = *points;
                 }
-            };
-            let finite = finite_part(one);
-            let lost = one.len() - finite.len();
-            if lost > 0 {
-                let reason = format!("{lost} of its {} values are not finite", one.len());
-                batch.refuse(Rejection::new(Some(index), one.name(), reason), lost);
             }
-            batch.origins.extend(std::iter::repeat_n(index, finite.len()));
-            kept.push(finite.into_owned().renamed(name));
-        }
-        self.send_batch(
-            batch,
-            || encode_series(&kept),
-            || kept.iter().flat_map(TimeSeries::points).collect(),
+            let kept = series.iter().zip(lost).map(|(one, lost)| one.len() - lost);
+            let ends = kept.scan(0, |end, points| {
+                *end += points;
+                Some(*end)
+            });
+            ends.collect::<Vec<usize>>()
+        };
+        let ends = if sent.names_points() { ends() } else { Vec::new() };
+        sent.name_by(
+            |place| ends.partition_point(|end| *end <= place),
             |index| series.get(index).map(TimeSeries::name),
-            &Interrupt::new(),
-        )
+        );
+        sent.outcome(stayed)
     }
 
     fn send_interruptibly(&self, points: &[DataPoint], interrupt: &Interrupt) -> Result<()> {
-        let mut batch = Batch::default();
-        let mut kept = Vec::with_capacity(points.len());
-        let mut names: HashMap<&TimeSeriesName, Result<TimeSeriesName, NameError>> = HashMap::new();
-        for (index, point) in points.iter().enumerate() {
-            let name =
-                names.entry(point.name()).or_insert_with(|| self.outgoing_name(point.name()));
-            let reason = match name {
-                Ok(name) if point.value().is_finite() => {
-                    batch.origins.push(index);
-                    kept.push(DataPoint::new(&*name, point.timestamp(), point.value()));
-                    continue;
-                }
-                Ok(_) => format!("the value is `{}`, expected a finite number", point.value()),
-                Err(error) => advice(error),
-            };
-            batch.refuse(Rejection::new(Some(index), point.name(), reason), 1);
-        }
-        self.send_batch(
-            batch,
-            || encode_points(&kept),
-            || kept.clone(),
+        let (mut sent, mut stayed) = (Sent::default(), Vec::new());
+        let deadline = Deadline::after(self.0.timeout, &*self.0.clock);
+        self.pack_points(
+            points,
+            |rejection| stayed.push((rejection, 1)),
+            |body| sent.take(self.deliver(&body, deadline.left(), interrupt)),
+        );
+        // How many points went out before each that stayed here.
+        let places = stayed.iter().enumerate();
+        let places = places.filter_map(|(n, (rejection, _))| Some(rejection.index()? - n));
+        let places: Vec<usize> = places.collect();
+        sent.name_by(
+            |place| place + places.partition_point(|before| *before <= place),
             |index| points.get(index).map(DataPoint::name),
-            interrupt,
-        )
-    }
-
-    /// The name as it travels: global tags merged under its own, sanitised, checked.
-    fn outgoing_name(&self, name: &TimeSeriesName) -> Result<TimeSeriesName, NameError> {
-        let merged = name.with_tags(name.tags().merged_over(&self.0.global_tags));
-        let mut clean = self.0.sanitizer.name(&merged)?;
-        if !self.0.global_tags.is_empty() {
-            // Keys may have become one only now: the series' own tag wins over a global one.
-            let own = self.0.sanitizer.name(name)?;
-            clean = clean.with_tags(own.tags().merged_over(clean.tags()));
-        }
-        if clean.tags().is_empty() {
-            return Err(NameError::NoTags { metric: name.metric().to_owned() });
-        }
-        Ok(clean)
-    }
-
-    /// Sends what is left of a batch. `sent` and `name_of` are asked only if the server refuses
-    /// points: which were sent, in the body's order, and the caller's name of one.
-    fn send_batch<'a>(
-        &self,
-        batch: Batch,
-        encode: impl FnOnce() -> Vec<u8>,
-        sent: impl FnOnce() -> Vec<DataPoint>,
-        name_of: impl Fn(usize) -> Option<&'a TimeSeriesName>,
-        interrupt: &Interrupt,
-    ) -> Result<()> {
-        let Batch { origins, mut rejected, refused } = batch;
-        let count = as_count(origins.len());
-        if count == 0 {
-            return if refused == 0 { Ok(()) } else { Err(Error::refusal(0, refused, rejected)) };
-        }
-        let body = ContentEncoding::Deflate.pack(&encode());
-        let answer = match self.put(&body, count, interrupt) {
-            Ok(answer) => answer,
-            Err(error) => {
-                let (succeeded, failed) = match (error.succeeded(), error.failed()) {
-                    (0, 0) => (0, count),
-                    counts => counts,
-                };
-                return Err(error.with_counts(succeeded, failed + refused).with_rejected(rejected));
-            }
-        };
-        let Some(answer) = answer else {
-            return if refused == 0 {
-                Ok(())
-            } else {
-                Err(Error::refusal(count, refused, rejected))
-            };
-        };
-        let (succeeded, failed) = settled(&answer, count);
-        rejected.extend(rejections(&answer, &origins, &sent(), name_of));
-        rejected.sort_by_key(|rejection| rejection.index().unwrap_or(usize::MAX));
-        let status = answer.status;
-        let error = Error::refusal(succeeded, failed + refused, rejected);
-        Err(error.with_status(status))
-    }
-
-    /// Posts a body; `None` if all of it was kept, the answer if a part was refused.
-    fn put(&self, body: &[u8], points: u64, interrupt: &Interrupt) -> Result<Option<Refused>> {
-        let mut headers = self.headers();
-        headers.push(("Content-Type", JSON.to_owned()));
-        headers.push(("Content-Encoding", ContentEncoding::Deflate.as_str().to_owned()));
-        let mut request = Request {
-            method: Method::Post,
-            url: format!("{}{PUT_PATH}?details", self.0.endpoint),
-            headers,
-            body: body.to_vec(),
-            timeout: self.0.timeout,
-        };
-        let clock = &*self.0.clock;
-        with_retries(self.0.retry, self.0.timeout, clock, interrupt, |left| {
-            request.timeout = left;
-            let response = self.0.transport.send(&request).map_err(|error| {
-                let message = format!("cannot send to `{}`: {error}", self.0.endpoint);
-                Error::new(error.kind(), message).with_source(error)
-            })?;
-            understand(&response, points, request.body.len(), &self.0.token)
-        })
+        );
+        sent.outcome(stayed)
     }
 }
 
@@ -185,6 +93,10 @@ impl PointSink for Client {
         self.send_interruptibly(points, interrupt)
     }
 
+    fn client(&self) -> Option<&Client> {
+        Some(self)
+    }
+
     fn global_tags(&self) -> Tags {
         self.0.global_tags.clone()
     }
@@ -194,102 +106,82 @@ impl PointSink for Client {
     }
 }
 
-/// What of a batch goes out, and what does not.
+/// What became of the bodies of a call.
 #[derive(Default)]
-struct Batch {
-    /// For each point of the body, its index in the call.
-    origins: Vec<usize>,
+struct Sent {
+    /// Points of the bodies so far.
+    points: usize,
+    kept: u64,
+    failed: u64,
+    status: Option<u16>,
     rejected: Vec<Rejection>,
-    refused: u64,
+    errors: Vec<Error>,
 }
 
-impl Batch {
-    fn refuse(&mut self, rejection: Rejection, points: usize) {
-        self.rejected.push(rejection);
-        self.refused += as_count(points);
+impl Sent {
+    fn take(&mut self, delivery: Delivery) {
+        let offset = self.points;
+        let failed: u64 = delivery.failures.iter().map(|failure| failure.body.points()).sum();
+        let points = delivery.kept + delivery.refused + failed;
+        self.points += usize::try_from(points).unwrap_or(usize::MAX);
+        self.kept += delivery.kept;
+        self.failed += delivery.refused;
+        self.status = self.status.or(delivery.status);
+        self.rejected.extend(delivery.rejected.into_iter().map(|one| one.moved_by(offset)));
+        for failure in delivery.failures {
+            let mut error = failure.error;
+            // A server that fails may have counted all the same.
+            let (kept, failed) = match (error.succeeded(), error.failed()) {
+                (0, 0) => (0, failure.body.points()),
+                counts => counts,
+            };
+            self.kept += kept;
+            self.failed += failed;
+            let named = error.take_rejected();
+            self.rejected.extend(named.into_iter().map(|one| one.moved_by(offset)));
+            self.errors.push(error);
+        }
     }
-}
 
-/// A put of which the server refused a part.
-struct Refused {
-    status: u16,
-    answer: PutAnswer,
-}
-
-impl std::ops::Deref for Refused {
-    type Target = PutAnswer;
-
-    fn deref(&self) -> &PutAnswer {
-        &self.answer
+    fn names_points(&self) -> bool {
+        self.rejected.iter().any(|one| one.index().is_some())
     }
-}
 
-fn understand(
-    response: &Response,
-    points: u64,
-    body_bytes: usize,
-    token: &str,
-) -> Result<Option<Refused>> {
-    let status = response.status();
-    let body = unpacked(response, MAX_PUT_ANSWER_BYTES).ok();
-    let answer = body.as_deref().and_then(PutAnswer::decode);
-    let reason = || {
-        let told = body.as_deref().and_then(|body| said::reason_in(body, token));
-        told.or_else(|| said::fit(&answer.as_ref()?.errors.first()?.error, token))
-    };
-    let error = match (status, &answer) {
-        (200..=299, Some(answer)) if answer.failed > 0 => {
-            return Ok(Some(Refused { status, answer: answer.clone() }));
+    /// Rejections under the indices and names of the caller instead of places among what was sent.
+    fn name_by<'a>(
+        &mut self,
+        index_of: impl Fn(usize) -> usize,
+        name_of: impl Fn(usize) -> Option<&'a TimeSeriesName>,
+    ) {
+        for rejection in &mut self.rejected {
+            if let Some(place) = rejection.index() {
+                let index = index_of(place);
+                let name = name_of(index).unwrap_or(rejection.name()).clone();
+                *rejection = Rejection::new(Some(index), name, rejection.reason());
+            }
         }
-        (200..=299, _) => return Ok(None),
-        (400, Some(answer)) => return Ok(Some(Refused { status, answer: answer.clone() })),
-        (400, None) => {
-            let why = reason().map_or(" without saying why".to_owned(), |why| format!(": {why}"));
-            let message = format!("the server refused all {points} points{why}");
-            return Err(Error::new(ErrorKind::Rejected, message).with_status(status));
-        }
-        (413, _) => {
-            let size = megabytes(body_bytes);
-            let message = format!(
-                "the server does not take {points} points ({size} compressed) at once, \
-                 send fewer at a time"
-            );
-            Error::new(ErrorKind::TooLarge, message).with_status(status)
-        }
-        _ => status_error(response),
-    };
-    let error = error.with_reason(reason());
-    match answer {
-        Some(answer) => {
-            let (succeeded, failed) = settled(&answer, points);
-            Err(error.with_counts(succeeded, failed))
-        }
-        None => Err(error),
     }
-}
 
-/// How many of the points sent were kept and how many not: a server's counts, but never more or
-/// fewer points than were sent. What it does not say was kept was not, and an error that counts
-/// no failure says nothing.
-fn settled(answer: &PutAnswer, points: u64) -> (u64, u64) {
-    let failed = answer.failed.max(as_count(answer.errors.len())).min(points);
-    let succeeded = answer.success.min(points - failed);
-    if succeeded == points { (0, points) } else { (succeeded, points - succeeded) }
-}
-
-/// What is wrong with a name, and what the caller of this client can do about it.
-fn advice(error: &NameError) -> String {
-    match error {
-        NameError::NoTags { .. } => {
-            format!("{error}, of its own, in the global tags or in APPTUIT_TAGS")
+    /// All of it, with what stayed here, as the result of the call.
+    fn outcome(self, stayed: Vec<(Rejection, usize)>) -> Result<()> {
+        let Self { kept, mut failed, status, mut rejected, errors, .. } = self;
+        for (rejection, points) in stayed {
+            failed += points as u64;
+            rejected.push(rejection);
         }
-        _ => error.to_string(),
+        if failed == 0 {
+            return Ok(());
+        }
+        rejected.sort_by_key(|rejection| rejection.index().unwrap_or(usize::MAX));
+        let error = match Error::joined(errors, kept, failed) {
+            Some(error) => error.with_rejected(rejected),
+            None => Error::refusal(kept, failed, rejected),
+        };
+        Err(match status {
+            Some(status) if error.status().is_none() => error.with_status(status),
+            _ => error,
+        })
     }
-}
-
-fn megabytes(bytes: usize) -> String {
-    let megabytes = bytes as f64 / 1e6;
-    if megabytes < 0.01 { "under 0.01 MB".to_owned() } else { format!("{megabytes:.2} MB") }
 }
 
 /// The body without its compression.
@@ -306,45 +198,4 @@ pub(super) fn unpacked(response: &Response, limit_bytes: usize) -> Result<Cow<'_
         Error::new(ErrorKind::Answer, format!("the answer cannot be unpacked: {error}"))
             .with_source(error)
     })
-}
-
-/// The server's refusals under the indices and names the caller knows.
-///
-/// Servers that do not tell the index of a point echo the point itself.
-fn rejections<'a>(
-    answer: &PutAnswer,
-    origins: &[usize],
-    sent: &[DataPoint],
-    name_of: impl Fn(usize) -> Option<&'a TimeSeriesName>,
-) -> Vec<Rejection> {
-    let rejection = |error: &apptuit_model::wire::PointError| {
-        let echoed = decode_put(error.datapoint.as_bytes(), 1)
-            .ok()
-            .and_then(|decoded| decoded.points.into_iter().next());
-        let place = error.index.or_else(|| {
-            let echoed = echoed.as_ref()?;
-            sent.iter().position(|point| {
-                point.name() == echoed.name() && point.timestamp() == echoed.timestamp()
-            })
-        });
-        let index = place.and_then(|place| origins.get(place).copied());
-        let name = index.and_then(&name_of).cloned();
-        let name = name.or_else(|| echoed.map(|point| point.name().clone()));
-        // Whatever is echoed, it is shown rather than dropped.
-        let name = name.unwrap_or_else(|| TimeSeriesName::from(error.datapoint.as_str()));
-        Rejection::new(index, name, &error.error)
-    };
-    answer.errors.iter().map(rejection).collect()
-}
-
-fn finite_part(series: &TimeSeries) -> Cow<'_, TimeSeries> {
-    if series.values().iter().all(|value| value.is_finite()) {
-        return Cow::Borrowed(series);
-    }
-    let finite = series.iter().filter(|(_, value)| value.is_finite());
-    Cow::Owned(TimeSeries::from_points(series.name(), finite))
-}
-
-fn as_count(n: usize) -> u64 {
-    u64::try_from(n).unwrap_or(u64::MAX)
 }

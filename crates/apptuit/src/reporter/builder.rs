@@ -1,23 +1,33 @@
 //! What a reporter is told before it is built.
 
 use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apptuit_metrics::{Clock, Registry};
 use apptuit_model::Tags;
 use apptuit_model::limits::BATCH_POINTS;
 
+use super::desk::Turns;
+use super::outbox::{OnFull, Outbox, QueueLimits};
 use super::report::Report;
 use super::self_metrics::SelfMetrics;
+use super::spool::{Identity, Spool, SpoolOptions};
 use super::stderr::StderrHandler;
-use super::{Handler, PointSink, Reporter, Shared};
+use super::{Handler, PointSink, ProcessMetrics, Reporter, Shared};
 use crate::client::environment;
-use crate::{Error, ErrorKind, Result};
+use crate::{Client, Error, ErrorKind, Result};
 
 const INTERVAL: Duration = Duration::from_secs(10);
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time a report to another sink than a client may take, unless the interval is longer.
+const REPORT_TIMEOUT: Duration = Duration::from_mins(1);
+/// A report of an hourly reporter is not tried for an hour: what is left of it waits.
+const MAX_REPORT_TIMEOUT: Duration = Duration::from_mins(2);
+const QUEUE_POINTS: u64 = 1_000_000;
+const QUEUE_BYTES: u64 = 64 << 20;
 const HOST: &str = "host";
 
 /// The tag `host` of a report. Metrics with a `host` of their own keep it.
@@ -34,31 +44,47 @@ pub enum HostTag {
 /// What a [`Reporter`] is told before it is built.
 pub struct ReporterBuilder {
     registry: Registry,
-    sink: Box<dyn PointSink>,
+    sink: Arc<dyn PointSink>,
     interval: Duration,
     stop_timeout: Duration,
+    queue: QueueLimits,
+    spool: Option<SpoolOptions>,
+    process_metrics: Option<ProcessMetrics>,
+    ledger_metrics: Option<bool>,
     prefix: String,
     tags: Tags,
     host_tag: Option<HostTag>,
     reads_environment: bool,
     on_error: Option<Handler>,
+    #[cfg(all(unix, feature = "sigterm"))]
+    flushes_on_sigterm: bool,
     batch_points: usize,
     clock: Arc<dyn Clock>,
 }
 
 impl ReporterBuilder {
-    pub(super) fn new(registry: Registry, sink: Box<dyn PointSink>) -> Self {
+    pub(super) fn new(registry: Registry, sink: Arc<dyn PointSink>) -> Self {
         Self {
             clock: Arc::clone(registry.clock()),
             registry,
             sink,
             interval: INTERVAL,
             stop_timeout: STOP_TIMEOUT,
+            queue: QueueLimits {
+                points: QUEUE_POINTS,
+                bytes: QUEUE_BYTES,
+                on_full: OnFull::default(),
+            },
+            spool: None,
+            process_metrics: None,
+            ledger_metrics: None,
             prefix: String::new(),
             tags: Tags::new(),
             host_tag: None,
             reads_environment: true,
             on_error: None,
+            #[cfg(all(unix, feature = "sigterm"))]
+            flushes_on_sigterm: false,
             batch_points: BATCH_POINTS,
         }
     }
@@ -71,7 +97,7 @@ impl ReporterBuilder {
         self
     }
 
-    /// How long stopping waits for the last report. Default: 5 s.
+    /// How long stopping may take, the last report included. Default: 5 s.
     #[must_use]
     pub fn stop_timeout(mut self, timeout: Duration) -> Self {
         self.stop_timeout = timeout;
@@ -123,10 +149,76 @@ impl ReporterBuilder {
         self
     }
 
+    /// [Flushes](Reporter::flush) while it runs when the process gets SIGTERM, within the stop timeout
+    /// (feature `sigterm`, Unix). Default: it does not.
+    ///
+    /// A handler that the program has when the first such reporter starts is called as before, inside
+    /// the signal, and decides what becomes of the process; without one the process ends after the
+    /// flush as it would have ended at once. Install yours before.
+    #[cfg(all(unix, feature = "sigterm"))]
+    #[must_use]
+    pub fn flush_on_sigterm(mut self) -> Self {
+        self.flushes_on_sigterm = true;
+        self
+    }
+
     /// The most points of one request. Default: 50 000. Zero counts as one.
     #[must_use]
     pub fn batch_points(mut self, points: usize) -> Self {
         self.batch_points = points.max(1);
+        self
+    }
+
+    /// The most points that wait in memory because they could not be delivered. Default: 1 000 000.
+    #[must_use]
+    pub fn queue_points(mut self, points: u64) -> Self {
+        self.queue.points = points;
+        self
+    }
+
+    /// The most bytes that wait in memory, packed where a client is the sink. Default: 64 MiB.
+    #[must_use]
+    pub fn queue_bytes(mut self, bytes: u64) -> Self {
+        self.queue.bytes = bytes;
+        self
+    }
+
+    /// What goes when the queue in memory is full. Default: [`OnFull::DropOldest`]. With a spool
+    /// nothing waits in memory unless the spool cannot be written.
+    #[must_use]
+    pub fn on_full(mut self, on_full: OnFull) -> Self {
+        self.queue.on_full = on_full;
+        self
+    }
+
+    /// A spool in this directory, with the default bounds.
+    #[must_use]
+    pub fn spool_dir(self, directory: impl Into<PathBuf>) -> Self {
+        self.spool(SpoolOptions::new(directory))
+    }
+
+    /// Keeps what cannot be delivered on disk, over restarts. The sink must be a
+    /// [`Client`](crate::Client). Default: a spool in the directory of the variable
+    /// `APPTUIT_SPOOL_DIR`, or none if it is not set.
+    #[must_use]
+    pub fn spool(mut self, spool: SpoolOptions) -> Self {
+        self.spool = Some(spool);
+        self
+    }
+
+    /// Reports what this process takes from its machine, too. Default: it is not reported.
+    #[must_use]
+    pub fn process_metrics(mut self, metrics: ProcessMetrics) -> Self {
+        self.process_metrics = Some(metrics);
+        self
+    }
+
+    /// Whether the numbers of the [`Ledger`](super::Ledger) are reported, as
+    /// `apptuit.reporter.ledger.recorded`, `.delivered`, `.spooled`, `.queued`, and `.dropped` with a
+    /// tag `reason`. Default: if there is a spool.
+    #[must_use]
+    pub fn ledger_metrics(mut self, wanted: bool) -> Self {
+        self.ledger_metrics = Some(wanted);
         self
     }
 
@@ -142,38 +234,59 @@ impl ReporterBuilder {
     /// What is wrong with the settings or the environment is told by [`Reporter::start`] and
     /// [`Reporter::report_now`].
     pub fn build(self) -> Reporter {
-        let tags = self.merged_tags();
+        let (tags, tags_error) = settled(self.merged_tags());
+        let (spool, spool_error) = settled(self.open_spool());
+        let no_interval =
+            self.interval.is_zero().then(|| "the reporter's interval is zero".to_owned());
+        let ledger_metrics = self.ledger_metrics.unwrap_or(spool.is_some());
+        let (sink, clock) = (self.sink, self.clock);
         let on_error = self.on_error.unwrap_or_else(|| {
-            let handler = StderrHandler::new(Arc::clone(&self.clock));
+            let handler = StderrHandler::new(Arc::clone(&clock));
             Box::new(move |error| handler.handle(error))
         });
-        let (tags, misconfigured) = match tags {
-            Ok(tags) => (tags, None),
-            Err(error) => (Tags::new(), Some(error.to_string())),
-        };
-        let misconfigured = misconfigured.or_else(|| {
-            self.interval.is_zero().then(|| "the reporter's interval is zero".to_owned())
-        });
+        let timeout = sink.client().map_or(REPORT_TIMEOUT, Client::timeout);
         Reporter {
             shared: Arc::new(Shared {
                 report: Report {
                     registry: self.registry,
-                    sink: self.sink,
+                    outbox: Outbox::new(Arc::clone(&sink), spool, self.queue, Arc::clone(&clock)),
+                    sink,
                     prefix: self.prefix,
                     tags,
                     batch_points: self.batch_points,
                     whole_seconds: self.interval >= Duration::from_secs(1),
-                    clock: self.clock,
-                    self_metrics: SelfMetrics::new(),
+                    clock,
+                    process_metrics: self.process_metrics,
+                    self_metrics: SelfMetrics::new(ledger_metrics),
                 },
-                one_at_a_time: Mutex::new(()),
+                turns: Turns::default(),
                 interval: self.interval,
                 stop_timeout: self.stop_timeout,
+                report_timeout: timeout.max(self.interval.min(MAX_REPORT_TIMEOUT)),
                 on_error,
-                misconfigured,
+                #[cfg(all(unix, feature = "sigterm"))]
+                flushes_on_sigterm: self.flushes_on_sigterm,
+                misconfigured: tags_error.or(spool_error).or(no_interval),
                 is_running: AtomicBool::new(false),
             }),
         }
+    }
+
+    fn open_spool(&self) -> Result<Option<Spool>> {
+        let directory = || environment::spool_dir().filter(|_| self.sink.client().is_some());
+        let options = match &self.spool {
+            Some(options) => Some(options.clone()),
+            None if self.reads_environment => directory().map(SpoolOptions::new),
+            None => None,
+        };
+        let Some(options) = options else { return Ok(None) };
+        let client = self.sink.client().ok_or_else(|| {
+            let message = "a spool needs a client as the sink of the reporter, which makes the \
+                           bodies that are kept";
+            Error::new(ErrorKind::Configuration, message)
+        })?;
+        let identity = Identity::new(client.endpoint(), client.token());
+        Spool::open(options, identity, Arc::clone(&self.clock)).map(Some)
     }
 
     /// Environment, under sink, under reporter; and the host if nobody set one.
@@ -193,6 +306,14 @@ impl ReporterBuilder {
             Error::new(ErrorKind::Configuration, message)
         })?;
         Ok(tags.with(HOST, hostname))
+    }
+}
+
+/// The value, or the default and what is wrong.
+fn settled<T: Default>(result: Result<T>) -> (T, Option<String>) {
+    match result {
+        Ok(value) => (value, None),
+        Err(error) => (T::default(), Some(error.to_string())),
     }
 }
 

@@ -1,28 +1,38 @@
 //! One report: instruments become points, points become batches, failures become errors.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use apptuit_metrics::collect::{Skipped, collect};
 use apptuit_metrics::{Clock, Registry};
 use apptuit_model::{DataPoint, Tags, Timestamp};
 
+use super::outbox::{Outbox, Sent, Trip};
 use super::self_metrics::SelfMetrics;
-use super::{PointSink, panicked};
-use crate::client::Interrupt;
+use super::{DropReason, PointSink, ProcessMetrics};
 use crate::error::Rejection;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind};
 
 /// All that a report needs to know.
 pub(super) struct Report {
     pub(super) registry: Registry,
-    pub(super) sink: Box<dyn PointSink>,
+    pub(super) sink: Arc<dyn PointSink>,
+    pub(super) outbox: Outbox,
     pub(super) prefix: String,
     pub(super) tags: Tags,
     pub(super) batch_points: usize,
     pub(super) whole_seconds: bool,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) process_metrics: Option<ProcessMetrics>,
     pub(super) self_metrics: SelfMetrics,
+}
+
+/// Why there is a report now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// The interval is over. A server that asked to be left alone is.
+    Interval,
+    /// Someone asked for it, or it is the last one.
+    Asked,
 }
 
 /// How a report went.
@@ -31,37 +41,74 @@ pub(super) struct Outcome {
     pub(super) successful: u64,
     pub(super) failed: u64,
     pub(super) errors: Vec<Error>,
-    /// The failure to send the numbers about this sending: told, but no failure of the report.
-    pub(super) own_error: Option<Error>,
+    /// What went wrong beside the sending of this report's points, and that of the numbers about it:
+    /// told, but no failure of the report.
+    pub(super) notices: Vec<Error>,
 }
 
 impl Report {
     /// Sends what the registry holds, and then the numbers about this sending.
-    pub(super) fn run(&self, interrupt: &Interrupt) -> Outcome {
+    pub(super) fn run(&self, occasion: Occasion, trip: &Trip<'_>) -> Outcome {
         let timestamp = self.timestamp();
         let collected = collect(&self.registry, &self.prefix, timestamp);
         let mut outcome = Outcome::default();
-        if collected.points.is_empty() && collected.skipped.is_empty() {
+        let books = self.outbox.books();
+        books.record_dropped(collected.non_finite, DropReason::NotFinite);
+        books.record_dropped(collected.skipped.len() as u64, DropReason::Unreadable);
+        let is_empty = collected.points.is_empty() && collected.skipped.is_empty();
+        if is_empty && self.process_metrics.is_none() {
             return outcome;
         }
         outcome.skip(&collected.skipped);
-        let points = self.tagged(collected.points);
-        for batch in points.chunks(self.batch_points) {
-            let delivered = self.self_metrics.time.time(|| self.deliver(batch, interrupt));
-            outcome.take(batch.len() as u64, delivered);
+        let process = self.process_metrics.iter();
+        let process = process.flat_map(|metrics| metrics.points(&self.prefix, timestamp));
+        let mut points = collected.points.into_iter().chain(process);
+        loop {
+            let batch = self.tagged(points.by_ref().take(self.batch_points));
+            if batch.is_empty() {
+                break;
+            }
+            self.send(&Arc::new(batch), occasion, trip, &mut outcome);
         }
         self.self_metrics.count(outcome.successful, outcome.failed);
 
+        self.self_metrics.copy(&books.ledger());
         let own = collect(&self.self_metrics.registry, &self.prefix, timestamp);
-        let own = self.tagged(own.points);
-        outcome.own_error = self.deliver(&own, interrupt).err();
+        let own = self.tagged(own.points.into_iter());
+        let mut about = Outcome::default();
+        self.send(&Arc::new(own), occasion, trip, &mut about);
+        outcome.notices.extend(about.errors);
+        outcome.notices.extend(about.notices);
         outcome
     }
 
-    /// A sink that panics has failed with this batch, and is asked again for the next.
-    fn deliver(&self, batch: &[DataPoint], interrupt: &Interrupt) -> Result<()> {
-        let delivery = AssertUnwindSafe(|| self.sink.deliver_until(batch, interrupt));
-        catch_unwind(delivery).unwrap_or_else(|panic| Err(panicked(&*panic)))
+    fn send(
+        &self,
+        points: &Arc<Vec<DataPoint>>,
+        occasion: Occasion,
+        trip: &Trip<'_>,
+        outcome: &mut Outcome,
+    ) {
+        let (parcels, stayed) = self.outbox.pack(points);
+        let mut batch = Batch { stayed: stayed.len() as u64, ..Batch::default() };
+        for parcel in parcels {
+            let length = parcel.points();
+            let asked = (occasion == Occasion::Interval).then(|| self.outbox.asked_to_wait());
+            let sent = match asked.flatten() {
+                Some(pause) => {
+                    let seconds = pause.as_secs_f64().ceil();
+                    let message =
+                        format!("the server asked to be left alone for another {seconds} s");
+                    self.outbox.put_aside(parcel, Error::new(ErrorKind::Server, message))
+                }
+                None => self.self_metrics.time.time(|| self.outbox.send(&parcel, trip)),
+            };
+            batch.take(sent, length);
+        }
+        outcome.notices.append(&mut batch.notices);
+        outcome.successful += batch.kept;
+        outcome.failed += batch.failed + batch.stayed;
+        outcome.errors.extend(batch.into_error(stayed, points));
     }
 
     /// Now; in whole seconds unless reports come faster than that.
@@ -80,7 +127,7 @@ impl Report {
     }
 
     /// The points with the reporter's tags under their own.
-    fn tagged(&self, points: Vec<DataPoint>) -> Vec<DataPoint> {
+    fn tagged(&self, points: impl Iterator<Item = DataPoint>) -> Vec<DataPoint> {
         // Fields of one instrument stand together and share their tags.
         let mut last: Option<(Tags, Tags)> = None;
         let tag = |point: DataPoint| {
@@ -95,7 +142,64 @@ impl Report {
             let name = point.name().with_tags(merged);
             point.renamed(name)
         };
-        points.into_iter().map(tag).collect()
+        points.map(tag).collect()
+    }
+}
+
+/// What became of the parcels of one batch, which is one failure if it is one.
+#[derive(Default)]
+struct Batch {
+    /// Points of the parcels so far.
+    points: usize,
+    kept: u64,
+    failed: u64,
+    /// Points that are in no parcel.
+    stayed: u64,
+    status: Option<u16>,
+    rejected: Vec<Rejection>,
+    errors: Vec<Error>,
+    notices: Vec<Error>,
+}
+
+impl Batch {
+    fn take(&mut self, sent: Sent, length: u64) {
+        let offset = self.points;
+        self.points += usize::try_from(length).unwrap_or(usize::MAX);
+        self.kept += sent.kept;
+        self.failed += sent.refused + sent.failed;
+        self.status = self.status.or(sent.status);
+        self.rejected.extend(sent.rejected.into_iter().map(|one| one.moved_by(offset)));
+        self.errors.extend(sent.errors);
+        self.notices.extend(sent.notices);
+    }
+
+    /// All that failed, under the names of the reporter.
+    fn into_error(mut self, stayed: Vec<Rejection>, points: &[DataPoint]) -> Option<Error> {
+        let failed = self.failed + self.stayed;
+        if failed == 0 {
+            return None;
+        }
+        // How many points went out before each that stayed here.
+        let places = stayed.iter().enumerate();
+        let places: Vec<_> = places.filter_map(|(n, one)| Some(one.index()? - n)).collect();
+        for rejection in &mut self.rejected {
+            if let Some(place) = rejection.index() {
+                let index = place + places.partition_point(|before| *before <= place);
+                let name = points.get(index).map_or(rejection.name(), DataPoint::name).clone();
+                *rejection = Rejection::new(Some(index), name, rejection.reason());
+            }
+        }
+        self.rejected.extend(stayed);
+        self.rejected.sort_by_key(|rejection| rejection.index().unwrap_or(usize::MAX));
+        let error = match Error::joined(self.errors, self.kept, failed) {
+            Some(error) if self.rejected.is_empty() => error,
+            Some(error) => error.with_rejected(self.rejected),
+            None => Error::refusal(self.kept, failed, self.rejected),
+        };
+        Some(match self.status {
+            Some(status) if error.status().is_none() => error.with_status(status),
+            _ => error,
+        })
     }
 }
 
@@ -111,21 +215,5 @@ impl Outcome {
         let failed = rejected.len() as u64;
         self.failed += failed;
         self.errors.push(Error::refusal(0, failed, rejected));
-    }
-
-    /// What became of a batch of `points`.
-    fn take(&mut self, points: u64, delivered: crate::Result<()>) {
-        let Err(error) = delivered else {
-            self.successful += points;
-            return;
-        };
-        // A sink that counts nothing took nothing.
-        let (successful, failed) = match (error.succeeded(), error.failed()) {
-            (0, 0) => (0, points),
-            counts => counts,
-        };
-        self.successful += successful;
-        self.failed += failed;
-        self.errors.push(error.with_counts(successful, failed));
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use apptuit_model::{DataPoint, Tags};
 
 use crate::Result;
-use crate::client::Interrupt;
+use crate::client::{Client, Interrupt};
 
 /// Takes the points of a report.
 ///
@@ -50,6 +50,12 @@ pub trait PointSink: Send + Sync {
     fn deliver_until(&self, points: &[DataPoint], interrupt: &Interrupt) -> Result<()> {
         let _ = interrupt;
         self.deliver(points)
+    }
+
+    /// The client that takes the points, if it is one: then a reporter makes bodies of them that keep
+    /// their identity from try to try, and can wait in a spool.
+    fn client(&self) -> Option<&Client> {
+        None
     }
 
     /// Tags this sink adds to points without them. A reporter does not overrule them with tags of

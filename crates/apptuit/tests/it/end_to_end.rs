@@ -111,12 +111,23 @@ fn points_of_the_far_future_are_found_again() {
 }
 
 #[test]
-fn too_many_points_are_told_by_the_servers_limit() {
+fn what_is_too_much_for_the_server_is_halved_until_it_is_not() {
     let running = start_with(ServerConfig { max_points: 10, ..ServerConfig::default() });
-    let error = client(&running).send(&vec![point("m"); 20]).unwrap_err();
-    assert_eq!((error.kind(), error.failed()), (ErrorKind::TooLarge, 20));
-    let text = error.to_string();
-    assert!(text.contains("20 points") && text.contains("at most 10 are taken"), "{text}");
+    let client = client(&running);
+    let points: Vec<_> = (0..50)
+        .map(|n| DataPoint::new(("m", [("k", "v")]), Timestamp::from_secs(n), n as f64))
+        .collect();
+    client.send(&points).unwrap();
+    let answer = client.query("fetch('m')", TimeRange::ALL).unwrap();
+    assert_eq!(answer[0].series()[0].points().collect::<Vec<_>>(), points);
+
+    let error = client.send(&vec![point("m"); 641]).unwrap_err();
+    assert_eq!((error.kind(), error.succeeded(), error.failed()), (ErrorKind::TooLarge, 630, 11));
+    assert!(
+        error.to_string().contains("11 points")
+            && error.to_string().contains("at most 10 are taken"),
+        "{error}"
+    );
     running.server.stop().unwrap();
 }
 

@@ -4,7 +4,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 /// The system's allocator, which counts while it is asked to.
-pub(crate) struct Peak {
+#[derive(Debug)]
+pub struct Peak {
     /// Only read while time is measured, so that threads do not meet here.
     counts: AtomicBool,
     now: AtomicI64,
@@ -12,12 +13,14 @@ pub(crate) struct Peak {
 }
 
 impl Peak {
-    pub(crate) const fn new() -> Self {
+    /// An allocator that does not count yet.
+    #[expect(clippy::new_without_default, reason = "a static needs a `const fn`")]
+    pub const fn new() -> Self {
         Self { counts: AtomicBool::new(false), now: AtomicI64::new(0), most: AtomicI64::new(0) }
     }
 
     /// How many bytes more than before were allocated at one time while `work` ran.
-    pub(crate) fn of<T>(&self, work: impl FnOnce() -> T) -> i64 {
+    pub fn of<T>(&self, work: impl FnOnce() -> T) -> i64 {
         self.now.store(0, Ordering::SeqCst);
         self.most.store(0, Ordering::SeqCst);
         self.counts.store(true, Ordering::SeqCst);

@@ -1,0 +1,368 @@
+//! Batches on their way: those being sent, those that wait in memory, and those on disk.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use apptuit_metrics::Clock;
+use apptuit_model::DataPoint;
+
+use super::desk::{Desk, left, lock};
+use super::ledger::Books;
+use super::pace::Pace;
+use super::parcel::{Delivered, Load, Parcel, is_kept};
+use super::spool::{NotKept, Spool};
+use super::{DropReason, PointSink};
+use crate::client::Interrupt;
+use crate::error::Rejection;
+use crate::{Client, Error, ErrorKind, RetryPolicy};
+
+/// What goes when the queue is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnFull {
+    /// What has waited longest: the latest points matter most.
+    #[default]
+    DropOldest,
+    /// What comes: the beginning of an outage matters most.
+    DropNewest,
+}
+
+/// How much waits in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct QueueLimits {
+    pub(super) points: u64,
+    pub(super) bytes: u64,
+    pub(super) on_full: OnFull,
+}
+
+/// Within which bounds a delivery is tried.
+pub(super) struct Trip<'t> {
+    /// On the system's clock.
+    pub(super) deadline: Duration,
+    pub(super) interrupt: &'t Interrupt,
+    /// Where the thread that delivers is told to stop; none if its caller waits as long as it takes.
+    pub(super) desk: Option<&'t Arc<Desk>>,
+}
+
+pub(super) struct Outbox {
+    sink: Arc<dyn PointSink>,
+    books: Arc<Books>,
+    limits: QueueLimits,
+    clock: Arc<dyn Clock>,
+    waiting: Mutex<Waiting>,
+}
+
+/// What waits, the oldest first: on disk, and then in memory.
+struct Waiting {
+    queue: VecDeque<Parcel>,
+    points: u64,
+    bytes: u64,
+    spool: Option<Spool>,
+    /// Whether the spool could not be written at the last try: told once.
+    spool_fails: bool,
+    pace: Pace,
+}
+
+/// What a batch became, for the report it is of.
+#[derive(Default)]
+pub(super) struct Sent {
+    pub(super) kept: u64,
+    pub(super) refused: u64,
+    /// Not delivered now; some of it may wait for another time.
+    pub(super) failed: u64,
+    pub(super) rejected: Vec<Rejection>,
+    pub(super) status: Option<u16>,
+    pub(super) errors: Vec<Error>,
+    /// What went wrong beside the delivery.
+    pub(super) notices: Vec<Error>,
+}
+
+/// What a try to send something that waited came to.
+pub(super) enum Replayed {
+    /// Nothing waits.
+    Nothing,
+    /// A batch was settled: of its points these arrived, and the others were refused.
+    Settled { delivered: u64 },
+    /// The server fails, for this reason if it is known.
+    Failed(Option<Error>),
+}
+
+impl Outbox {
+    pub(super) fn new(
+        sink: Arc<dyn PointSink>,
+        spool: Option<Spool>,
+        limits: QueueLimits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let books = spool.as_ref().map_or_else(|| Arc::new(Books::new()), Spool::books);
+        let waiting = Waiting {
+            queue: VecDeque::new(),
+            points: 0,
+            bytes: 0,
+            spool,
+            spool_fails: false,
+            pace: Pace::new(sink.client().map_or_else(RetryPolicy::default, Client::retry_policy)),
+        };
+        Self { sink, books, limits, clock, waiting: Mutex::new(waiting) }
+    }
+
+    pub(super) fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// The points that wait: on disk, those of processes that are gone among them, and in memory.
+    pub(super) fn points_waiting(&self) -> (u64, u64) {
+        let waiting = lock(&self.waiting);
+        (waiting.spool.as_ref().map_or(0, Spool::points), waiting.points)
+    }
+
+    /// Makes parcels of points and records them. What can be in none is refused here; the index of a
+    /// rejection is that of the point.
+    pub(super) fn pack(&self, points: &Arc<Vec<DataPoint>>) -> (Vec<Parcel>, Vec<Rejection>) {
+        let Some(client) = self.sink.client() else {
+            self.books.record(points.len() as u64);
+            return (vec![Parcel::new(Load::Points(Arc::clone(points)))], Vec::new());
+        };
+        let packed = client.pack(points);
+        for body in &packed.bodies {
+            self.books.record(body.points());
+        }
+        self.books.record_dropped(packed.refused, DropReason::Refused);
+        let parcels = packed.bodies.into_iter().map(|body| Parcel::new(Load::Body(body)));
+        (parcels.collect(), packed.rejected)
+    }
+
+    /// Tries to deliver a new parcel. What fails waits for another time, if there is any hope.
+    pub(super) fn send(&self, parcel: &Parcel, trip: &Trip<'_>) -> Sent {
+        let delivered = self.try_once(parcel, trip);
+        self.note(None, &delivered);
+        self.books.settle_queued(delivered.kept, delivered.refused, DropReason::Refused);
+        let mut sent = Sent {
+            kept: delivered.kept,
+            refused: delivered.refused,
+            rejected: delivered.rejected,
+            status: delivered.status,
+            ..Sent::default()
+        };
+        for (parcel, error) in delivered.failed {
+            sent.failed += parcel.points();
+            if is_kept(&error) {
+                sent.notices.extend(self.keep(parcel));
+            } else {
+                self.books.settle_queued(0, parcel.points(), DropReason::Failed);
+            }
+            sent.errors.push(error);
+        }
+        sent
+    }
+
+    /// Lets a new parcel wait without a try.
+    pub(super) fn put_aside(&self, parcel: Parcel, why: Error) -> Sent {
+        let failed = parcel.points();
+        Sent {
+            failed,
+            errors: vec![why],
+            notices: self.keep(parcel).into_iter().collect(),
+            ..Sent::default()
+        }
+    }
+
+    /// How long the server has asked to be left alone, if it has.
+    pub(super) fn asked_to_wait(&self) -> Option<Duration> {
+        let asked = lock(&self.waiting).pace.asked(self.clock.now());
+        (!asked.is_zero()).then_some(asked)
+    }
+
+    /// When something that waits may be sent; `None` if nothing waits.
+    pub(super) fn next_replay(&self) -> Option<Duration> {
+        let waiting = lock(&self.waiting);
+        let spooled = waiting.spool.as_ref().is_some_and(|spool| !spool.is_empty());
+        (spooled || !waiting.queue.is_empty()).then(|| waiting.pace.not_before())
+    }
+
+    /// Takes over what processes left behind that are gone.
+    pub(super) fn look_for_orphans(&self) {
+        if let Some(spool) = &mut lock(&self.waiting).spool {
+            spool.adopt_now_and_then();
+        }
+    }
+
+    /// Tries to deliver what has waited longest. What its caller should tell goes to `notices`.
+    pub(super) fn replay(&self, trip: &Trip<'_>, notices: &mut Vec<Error>) -> Replayed {
+        let started = self.clock.now();
+        let taken = {
+            let Waiting { spool, pace, .. } = &mut *lock(&self.waiting);
+            let taken = spool.as_mut().and_then(|spool| spool.take(|error| notices.push(error)));
+            let is_unreadable =
+                taken.is_none() && spool.as_ref().is_some_and(|one| !one.is_empty());
+            if let (true, Some(error)) = (is_unreadable, notices.last()) {
+                // Not again at once.
+                pace.failed(started, self.clock.timestamp(), error, fastrand::f64());
+            }
+            taken
+        };
+        let Some(taken) = taken else { return self.replay_queued(started, trip, notices) };
+        let parcel = Parcel::new(Load::Body(taken.body.clone()));
+        let delivered = self.try_once(&parcel, trip);
+        let maybe_its_own = self.note(Some(started), &delivered);
+        notices.extend(refusal(&delivered));
+        let mut waiting = lock(&self.waiting);
+        let Some(spool) = &mut waiting.spool else { return Replayed::Nothing };
+        let is_untouched = delivered.kept + delivered.refused == 0
+            && delivered.failed.iter().all(|(_, error)| is_kept(error));
+        if is_untouched {
+            // All of it stays where it is.
+            if maybe_its_own {
+                spool.postpone(&taken);
+            }
+            return Replayed::Failed(delivered.failed.into_iter().map(|(_, error)| error).next());
+        }
+        let failed: u64 = delivered.failed.iter().map(|(parcel, _)| parcel.points()).sum();
+        spool.settle(&taken, delivered.kept, delivered.refused, failed);
+        drop(waiting);
+        self.books.record(failed);
+        self.keep_or_drop(delivered, notices)
+    }
+
+    fn replay_queued(
+        &self,
+        started: Duration,
+        trip: &Trip<'_>,
+        notices: &mut Vec<Error>,
+    ) -> Replayed {
+        let Some(parcel) = lock(&self.waiting).pop_first() else { return Replayed::Nothing };
+        let mut delivered = self.try_once(&parcel, trip);
+        let maybe_its_own = self.note(Some(started), &delivered);
+        notices.extend(refusal(&delivered));
+        self.books.settle_queued(delivered.kept, delivered.refused, DropReason::Refused);
+        let is_whole = delivered.kept + delivered.refused == 0 && delivered.failed.len() == 1;
+        if is_whole && !maybe_its_own && is_kept(&delivered.failed[0].1) {
+            let (parcel, error) = delivered.failed.remove(0);
+            // It has its place back.
+            let mut waiting = lock(&self.waiting);
+            waiting.push_first(parcel);
+            notices.extend(waiting.enforce(&self.limits, &self.books));
+            return Replayed::Failed(Some(error));
+        }
+        self.keep_or_drop(delivered, notices)
+    }
+
+    /// What is left of a parcel, all of it in the account as queued, waits or is dropped.
+    fn keep_or_drop(&self, delivered: Delivered, notices: &mut Vec<Error>) -> Replayed {
+        let mut replayed = Replayed::Settled { delivered: delivered.kept };
+        for (parcel, error) in delivered.failed {
+            if is_kept(&error) {
+                notices.extend(self.keep(parcel));
+                replayed = Replayed::Failed(Some(error));
+            } else {
+                self.books.settle_queued(0, parcel.points(), DropReason::Failed);
+                notices.push(error);
+            }
+        }
+        replayed
+    }
+
+    fn try_once(&self, parcel: &Parcel, trip: &Trip<'_>) -> Delivered {
+        let Some(desk) = trip.desk else {
+            return parcel.deliver(&*self.sink, left(trip.deadline), trip.interrupt);
+        };
+        let (sink, interrupt) = (Arc::clone(&self.sink), trip.interrupt.clone());
+        let (sent, deadline) = (parcel.clone(), trip.deadline);
+        desk.wait_for(&self.clock, move || sent.deliver(&*sink, left(deadline), &interrupt))
+            .unwrap_or_else(|| {
+                let message = "there was no answer when the reporter had to stop";
+                parcel.failure(Error::new(ErrorKind::Timeout, message))
+            })
+    }
+
+    /// Lets the pace know how a try went, since when of something that `waited`; says whether a
+    /// failure may be the batch's own.
+    fn note(&self, waited: Option<Duration>, delivered: &Delivered) -> bool {
+        let now = self.clock.now();
+        let pace = &mut lock(&self.waiting).pace;
+        if let Some((_, error)) = delivered.failed.iter().find(|(_, error)| is_kept(error)) {
+            return pace.failed(now, self.clock.timestamp(), error, fastrand::f64());
+        }
+        let took = waited.map(|started| now.saturating_sub(started));
+        pace.delivered(now, took, fastrand::f64());
+        false
+    }
+
+    /// Lets a parcel wait: on disk if there is a spool that can be written, or else in memory.
+    fn keep(&self, parcel: Parcel) -> Option<Error> {
+        let mut waiting = lock(&self.waiting);
+        waiting.push_last(parcel);
+        waiting.enforce(&self.limits, &self.books)
+    }
+}
+
+impl Waiting {
+    fn push_last(&mut self, parcel: Parcel) {
+        self.points += parcel.points();
+        self.bytes += parcel.bytes();
+        self.queue.push_back(parcel);
+    }
+
+    fn push_first(&mut self, parcel: Parcel) {
+        self.points += parcel.points();
+        self.bytes += parcel.bytes();
+        self.queue.push_front(parcel);
+    }
+
+    fn pop_first(&mut self) -> Option<Parcel> {
+        let parcel = self.queue.pop_front()?;
+        self.forget(&parcel);
+        Some(parcel)
+    }
+
+    fn forget(&mut self, parcel: &Parcel) {
+        self.points -= parcel.points();
+        self.bytes -= parcel.bytes();
+    }
+
+    /// Moves what it can to disk, and drops what the queue may not hold.
+    fn enforce(&mut self, limits: &QueueLimits, books: &Books) -> Option<Error> {
+        let trouble = self.spool_all(books);
+        while self.points > limits.points || self.bytes > limits.bytes {
+            let parcel = match limits.on_full {
+                OnFull::DropOldest => self.queue.pop_front(),
+                OnFull::DropNewest => self.queue.pop_back(),
+            };
+            let Some(parcel) = parcel else { break };
+            self.forget(&parcel);
+            books.settle_queued(0, parcel.points(), DropReason::QueueFull);
+        }
+        trouble
+    }
+
+    /// Moves the queue to disk; the error is told when this begins to fail.
+    fn spool_all(&mut self, books: &Books) -> Option<Error> {
+        let spool = self.spool.as_mut()?;
+        while let Some(parcel) = self.queue.front() {
+            // Other sinks than clients have no spool.
+            let Load::Body(body) = &parcel.load else { break };
+            match spool.keep(body, parcel.attempts) {
+                Ok(()) => {}
+                Err(NotKept::TooLarge) => {
+                    books.settle_queued(0, body.points(), DropReason::SpoolFull);
+                }
+                Err(NotKept::Failed(error)) => {
+                    let is_new = !std::mem::replace(&mut self.spool_fails, true);
+                    return is_new.then_some(error);
+                }
+            }
+            self.spool_fails = false;
+            self.points -= parcel.points();
+            self.bytes -= parcel.bytes();
+            self.queue.pop_front();
+        }
+        None
+    }
+}
+
+/// Points that were refused long after they were reported.
+fn refusal(delivered: &Delivered) -> Option<Error> {
+    (delivered.refused > 0)
+        .then(|| Error::refusal(delivered.kept, delivered.refused, delivered.rejected.clone()))
+}
