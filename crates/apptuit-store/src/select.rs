@@ -50,9 +50,8 @@ pub trait Scan: Send + Sync + fmt::Debug {
     /// The name of a series, which is numbered from 0.
     fn name(&self, n: usize) -> &TimeSeriesName;
 
-    /// About how many points [`read`](Self::read) looks at, of all series together: those of a chunk
-    /// that is not all in the range count as if they were evenly spread.
-    fn to_decode(&self, step: Option<Step>) -> u64;
+    /// About how much [`read`](Self::read) with this `step` looks at, of all series together.
+    fn estimate(&self, step: Option<Step>) -> Estimate;
 
     /// Hands the points of a series to `take`, ascending strictly in time, in pieces of any size,
     /// until there are no more or `take` breaks. With a `step`, points that lie in one step of the
@@ -82,8 +81,9 @@ impl Scan for Selected {
         self.0.get(n).expect("there are that many series").name()
     }
 
-    fn to_decode(&self, _step: Option<Step>) -> u64 {
-        self.0.iter().map(|series| series.len() as u64).sum()
+    fn estimate(&self, _step: Option<Step>) -> Estimate {
+        let points = self.0.iter().map(|series| series.len() as u64).sum();
+        Estimate { series: self.0.len() as u64, points, summed_up: 0 }
     }
 
     fn read(
@@ -110,13 +110,16 @@ pub enum Piece<'a> {
     Summary(&'a Summary),
 }
 
-/// About how much there is to read.
+/// About how much there is to read. The points of a chunk that is not all in the range count as if they
+/// were evenly spread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Estimate {
     /// Series that may have points in the range.
     pub series: u64,
-    /// Points that are looked at, as of [`Scan::to_decode`].
+    /// Points that are looked at one by one.
     pub points: u64,
+    /// Points that are known by a summary.
+    pub summed_up: u64,
 }
 
 /// What [`suggest`](crate::Store::suggest) completes.

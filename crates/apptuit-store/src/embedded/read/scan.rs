@@ -13,7 +13,7 @@ use crate::embedded::commit::Shared;
 use crate::embedded::head;
 use crate::embedded::merged::Merged;
 use crate::embedded::month::Month;
-use crate::{Piece, Scan, StoreError, Summary, TakePiece};
+use crate::{Estimate, Piece, Scan, StoreError, Summary, TakePiece};
 
 /// All that is needed to read a series in a range.
 #[derive(Debug)]
@@ -149,13 +149,18 @@ impl Scan for EmbeddedScan {
         &self.at(n).0
     }
 
-    fn to_decode(&self, step: Option<Step>) -> u64 {
-        let of_series = |(_, series): &(_, Captured)| -> u64 {
-            let groups = series.groups(self.range);
-            let decoded = groups.iter().filter(|group| summary(group, step, self.range).is_none());
-            decoded.flatten().map(|(_, segment)| segment.about(self.range)).sum()
-        };
-        self.series.iter().map(of_series).sum()
+    fn estimate(&self, step: Option<Step>) -> Estimate {
+        let mut estimate = Estimate { series: self.series.len() as u64, ..Estimate::default() };
+        for (_, series) in &self.series {
+            for group in series.groups(self.range).iter() {
+                let points: u64 = group.iter().map(|(_, part)| part.about(self.range)).sum();
+                match summary(group, step, self.range) {
+                    Some(_) => estimate.summed_up += points,
+                    None => estimate.points += points,
+                }
+            }
+        }
+        estimate
     }
 
     fn read(
