@@ -69,6 +69,9 @@ pub(crate) struct Limits {
     /// Bytes that all bodies being unpacked could need, together [default: 2 GiB]
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_inflating_bytes: Option<usize>,
+    /// Series one tenant may have [default: 10000000]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_series: Option<usize>,
     /// Series one query may touch [default: 10000]
     #[arg(long, value_name = "N")]
     pub(crate) max_query_series: Option<usize>,
@@ -300,6 +303,7 @@ mod tests {
         }
         for (flag, limit) in [
             ("max-points", config.max_points),
+            ("max-series", config.max_series),
             ("max-query-series", config.max_query_series),
             ("max-query-points", config.max_query_points),
             ("max-query-bytes", config.max_query_bytes),

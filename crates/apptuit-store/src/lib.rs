@@ -16,7 +16,7 @@
 //!
 //! let folder = tempfile::tempdir()?;
 //! let store = EmbeddedStore::open(&folder.path().join("points.sqlite"), StoreOptions::default())?;
-//! store.append(&[DataPoint::new("room.celsius", Timestamp::from_secs(60), 21.5)])?;
+//! store.append_points(&[DataPoint::new("room.celsius", Timestamp::from_secs(60), 21.5)])?;
 //!
 //! let selector = Selector::metric("room.celsius");
 //! let found = store.select(&selector, TimeRange::ALL, &ReadLimits::UNLIMITED)?;
@@ -30,30 +30,83 @@
 
 use std::fmt::Debug;
 
-use apptuit_model::{DataPoint, Selector, TimeRange, TimeSeries};
+use apptuit_model::{DataPoint, Selector, TimeRange, TimeSeries, TimeSeriesName};
 
 mod embedded;
 mod error;
 mod options;
+mod points;
 mod select;
 
 pub use embedded::EmbeddedStore;
 pub use error::StoreError;
-pub use options::StoreOptions;
+pub use options::{StoreOptions, WallClock};
+pub use points::{IdempotencyKey, Kept, Points, SeriesId};
 pub use select::{Cancelled, ReadLimits, StoreStats, Suggest};
+
+/// Told what became of an append.
+pub type Answer = Box<dyn FnOnce(Result<Kept, StoreError>) + Send>;
 
 /// Somewhere points are kept. It is shared by threads as it is.
 pub trait Store: Send + Sync + Debug {
+    /// The number of the series of this name, which is made up if there is none.
+    ///
+    /// Nobody sees a new series, and no disk knows of it, before points of it are kept.
+    ///
+    /// # Errors
+    ///
+    /// The series is new, and there are as many as may be: [`StoreError::TooManySeries`].
+    fn series(&self, name: &TimeSeriesName) -> Result<SeriesId, StoreError>;
+
     /// Keeps all points, or none, and returns once they are durable.
     ///
     /// A later value for the same series and timestamp replaces the earlier one; in one call the
-    /// later in `points` is the later.
+    /// later in `points` is the later. With a `key`, points that were kept under it within the last
+    /// 24 hours are not kept again.
     ///
     /// # Errors
     ///
     /// The points could not be written, or the store takes no more: it is poisoned or closed. After
     /// [`StoreError::Io`] it is unknown until the store is opened again whether they are kept.
-    fn append(&self, points: &[DataPoint]) -> Result<(), StoreError>;
+    /// [`StoreError::Busy`] says that too much waits to be written and a later try may succeed;
+    /// [`StoreError::KeyReused`] that other points were kept under the key.
+    ///
+    /// # Panics
+    ///
+    /// A number was not given by this store.
+    fn append(&self, points: &Points, key: Option<&IdempotencyKey>) -> Result<Kept, StoreError>;
+
+    /// Begins to keep all points, or none, as [`append`](Self::append) does, and does not wait: `then`
+    /// is told what became of them, by the thread that writes, which it must not hold up.
+    ///
+    /// # Errors
+    ///
+    /// As of [`append`](Self::append), where it can be told at once. Nobody is told then: `then` is
+    /// dropped, as it is if the store ends before it answers.
+    ///
+    /// # Panics
+    ///
+    /// As of [`append`](Self::append).
+    fn append_then(
+        &self,
+        points: &Points,
+        key: Option<&IdempotencyKey>,
+        then: Answer,
+    ) -> Result<(), StoreError>;
+
+    /// Keeps all points, or none, as [`append`](Self::append) does, after their names have been
+    /// looked up.
+    ///
+    /// # Errors
+    ///
+    /// As of [`series`](Self::series) and [`append`](Self::append).
+    fn append_points(&self, points: &[DataPoint]) -> Result<(), StoreError> {
+        let mut columns = Points::default();
+        for point in points {
+            columns.push(self.series(point.name())?, point.timestamp(), point.value());
+        }
+        self.append(&columns, None).map(|_| ())
+    }
 
     /// The series `selector` means, each with its points in `range`, strictly increasing in time.
     ///

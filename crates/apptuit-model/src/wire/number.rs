@@ -107,6 +107,11 @@ pub(super) fn parse_tolerantly<T, E>(
     })
 }
 
+/// The token that the text begins with.
+pub(super) fn bare_token(text: &str) -> Option<&'static str> {
+    BARE_TOKENS.into_iter().find(|token| text.starts_with(token))
+}
+
 /// Puts quotes around bare tokens outside strings.
 pub(super) fn quote_bare_tokens(body: &str) -> Cow<'_, str> {
     let (mut out, mut copied) = (String::new(), 0);
@@ -118,8 +123,7 @@ pub(super) fn quote_bare_tokens(body: &str) -> Cow<'_, str> {
             b'\\' if in_string => length = 2,
             b'"' => in_string = !in_string,
             b'N' | b'I' | b'-' if !in_string => {
-                let rest = &body[at..];
-                if let Some(token) = BARE_TOKENS.iter().find(|token| rest.starts_with(**token)) {
+                if let Some(token) = bare_token(&body[at..]) {
                     length = token.len();
                     out.push_str(&body[copied..at]);
                     out.extend(["\"", token, "\""]);

@@ -2,10 +2,13 @@
 
 mod concurrency;
 mod damage;
+mod key;
 mod kill;
 mod model;
 mod poison;
+mod read;
 mod reopen;
+mod upgrade;
 
 use std::path::Path;
 
