@@ -30,7 +30,7 @@
 
 use std::fmt::Debug;
 
-use apptuit_model::{DataPoint, Selector, TimeRange, TimeSeries, TimeSeriesName};
+use apptuit_model::{DataPoint, Selector, Step, TimeRange, TimeSeries, TimeSeriesName};
 
 mod embedded;
 mod error;
@@ -38,11 +38,17 @@ mod options;
 mod points;
 mod select;
 
-pub use embedded::EmbeddedStore;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use embedded::chunk::hostile::chunk as fuzz_chunk;
+pub use embedded::{Check, EmbeddedStore, Finding, backup, check};
 pub use error::StoreError;
 pub use options::{StoreOptions, WallClock};
 pub use points::{IdempotencyKey, Kept, Points, SeriesId};
-pub use select::{Cancelled, ReadLimits, StoreStats, Suggest};
+use select::Selected;
+pub use select::{
+    Cancelled, Estimate, Piece, ReadLimits, Scan, StoreStats, Suggest, Summary, TakePiece,
+};
 
 /// Told what became of an append.
 pub type Answer = Box<dyn FnOnce(Result<Kept, StoreError>) + Send>;
@@ -122,6 +128,46 @@ pub trait Store: Send + Sync + Debug {
         range: TimeRange,
         limits: &ReadLimits,
     ) -> Result<Option<Vec<TimeSeries>>, StoreError>;
+
+    /// The same series, to be read one by one, and perhaps some that have no points in `range` but
+    /// before and after it. `None` if no series of the metric was ever kept.
+    ///
+    /// By default what [`select`](Self::select) gives.
+    ///
+    /// # Errors
+    ///
+    /// There is more to read than `limits` allow, as far as that is known without reading points, or
+    /// they say that the reader has gone.
+    fn scan(
+        &self,
+        selector: &Selector,
+        range: TimeRange,
+        limits: &ReadLimits,
+    ) -> Result<Option<Box<dyn Scan>>, StoreError> {
+        let found = self.select(selector, range, limits)?;
+        Ok(found.map(|series| Box::new(Selected(series)) as Box<dyn Scan>))
+    }
+
+    /// About how much [`scan`](Self::scan) would find, and [`Scan::read`] with this `step` look at.
+    /// `None` if no series of the metric was ever kept.
+    ///
+    /// By default it is found by a scan.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read, or `limits` say that the reader has gone; nothing else in them
+    /// counts.
+    fn estimate(
+        &self,
+        selector: &Selector,
+        range: TimeRange,
+        step: Option<Step>,
+        limits: &ReadLimits,
+    ) -> Result<Option<Estimate>, StoreError> {
+        let unlimited = ReadLimits { cancelled: limits.cancelled.clone(), ..ReadLimits::UNLIMITED };
+        let scan = self.scan(selector, range, &unlimited)?;
+        Ok(scan.map(|scan| Estimate { series: scan.series() as u64, points: scan.to_decode(step) }))
+    }
 
     /// At most `max` of the texts that begin with `prefix`, sorted by their bytes.
     ///

@@ -26,6 +26,14 @@ pub struct StoreOptions {
     /// goes into chunks: what is read, and so takes time, when a store is opened after a crash.
     /// 256 MiB by default.
     pub max_ahead_bytes: u64,
+    /// How many bytes of chunks are kept in memory for those who read them again. 64 MiB by default.
+    pub max_cached_bytes: usize,
+    /// How long points are kept. Older ones go with the chunk they are in, once all of it is older.
+    /// For ever by default.
+    pub retention: Option<Duration>,
+    /// The size of the database file, not counting what is free in it, above which the oldest points
+    /// go. It is looked at every minute. Without a limit by default.
+    pub retention_bytes: Option<u64>,
     /// The size the database file must not grow beyond, in bytes, rounded down to whole pages; the
     /// write-ahead file beside it comes on top. A write that needs more fails as on a full disk.
     /// Without a limit by default.
@@ -43,6 +51,9 @@ impl Default for StoreOptions {
             max_queued_bytes: 64 << 20,
             patience: Duration::from_secs(5),
             max_ahead_bytes: 256 << 20,
+            max_cached_bytes: 64 << 20,
+            retention: None,
+            retention_bytes: None,
             max_file_bytes: None,
             max_series: 10_000_000,
             clock: WallClock::default(),

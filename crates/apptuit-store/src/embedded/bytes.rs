@@ -14,6 +14,11 @@ impl Damage {
     pub(super) fn of(what: String) -> Self {
         Self { offset: None, what }
     }
+
+    /// What to say after the row, if a byte of it is to blame.
+    pub(super) fn place(&self) -> String {
+        self.offset.map(|offset| format!(", byte {offset}")).unwrap_or_default()
+    }
 }
 
 /// The bytes of a blob that are still to be read.

@@ -1,9 +1,9 @@
 //! Rows of the chunk tables: cut to size, written and removed.
 
 use apptuit_model::Timestamp;
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 
-use super::chunk;
+use super::chunk::{self, Summary};
 use super::merged::Merged;
 use super::month::Month;
 use super::schema::integer;
@@ -54,8 +54,53 @@ pub(super) fn cut(series: u32, seq: i64, points: &Merged, rows: &mut Vec<Row>) {
     }
 }
 
-/// Writes rows.
-pub(super) fn insert(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::Result<()> {
+/// A row of a chunk table as it was read.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) series: u32,
+    pub(super) start: i64,
+    pub(super) seq: i64,
+    pub(super) summary: Summary,
+    pub(super) data: Vec<u8>,
+}
+
+/// The lowest series with chunks in a month, from a number on.
+pub(super) fn series_from(
+    connection: &Connection,
+    month: Month,
+    from: u32,
+) -> rusqlite::Result<Option<u32>> {
+    let sql = format!("SELECT min(series) FROM {} WHERE series >= ?1", month.table());
+    connection.prepare_cached(&sql)?.query_row([from], |row| row.get(0))
+}
+
+/// The chunks of a series in a month, in the order of their start; `None` for one whose header is
+/// damaged.
+pub(super) fn of_series(
+    connection: &Connection,
+    month: Month,
+    series: u32,
+) -> rusqlite::Result<Vec<Option<Kept>>> {
+    let sql = format!(
+        "SELECT start, seq, data FROM {} WHERE series = ?1 ORDER BY start, seq",
+        month.table()
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map([series], |row| {
+        let data: Vec<u8> = row.get(2)?;
+        let summary = chunk::summary(&data).ok();
+        let (start, seq) = (row.get(0)?, row.get(1)?);
+        Ok(summary.map(|summary| Kept { series, start, seq, summary, data }))
+    })?;
+    rows.collect()
+}
+
+/// Writes rows, and answers how many points they have. Loose ones are to be merged.
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    rows: &[Row],
+    loose: bool,
+) -> rusqlite::Result<u64> {
     for rows in rows.chunk_by(|one, other| one.month == other.month) {
         let Some(month) = rows.first().map(|row| row.month) else { continue };
         let table = month.table();
@@ -70,10 +115,90 @@ pub(super) fn insert(transaction: &Transaction<'_>, rows: &[Row]) -> rusqlite::R
             insert.execute((row.series, row.start.as_millis(), row.seq, &row.data))?;
         }
         let points: usize = rows.iter().map(|row| row.points).sum();
+        let loose = if loose { rows.len() } else { 0 };
         let sql = "INSERT INTO month (month, points, loose, merged) VALUES (?1, ?2, ?3, 0) \
                    ON CONFLICT DO UPDATE SET points = points + ?2, loose = loose + ?3";
         let mut count = transaction.prepare_cached(sql)?;
-        count.execute((month.number(), integer(points), integer(rows.len())))?;
+        count.execute((month.number(), integer(points), integer(loose)))?;
     }
-    Ok(())
+    Ok(rows.iter().map(|row| row.points as u64).sum())
+}
+
+/// Removes rows of a month, and answers how many points they had.
+pub(super) fn remove(
+    transaction: &Transaction<'_>,
+    month: Month,
+    rows: &[Kept],
+) -> rusqlite::Result<u64> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let sql =
+        format!("DELETE FROM {} WHERE series = ?1 AND start = ?2 AND seq = ?3", month.table());
+    let mut remove = transaction.prepare_cached(&sql)?;
+    for row in rows {
+        remove.execute((row.series, row.start, row.seq))?;
+    }
+    let points: usize = rows.iter().map(|row| row.summary.count).sum();
+    let mut count =
+        transaction.prepare_cached("UPDATE month SET points = points - ?2 WHERE month = ?1")?;
+    count.execute((month.number(), integer(points)))?;
+    Ok(points as u64)
+}
+
+/// Whether a series has chunks in any month.
+pub(super) fn has(connection: &Connection, series: u32) -> rusqlite::Result<bool> {
+    for month in months(connection)? {
+        let sql = format!("SELECT 1 FROM {} WHERE series = ?1", month.table());
+        if connection.prepare_cached(&sql)?.exists([series])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The earliest and the latest start of a chunk in a month; of no time if there is none.
+pub(super) fn span(
+    connection: &Connection,
+    month: Month,
+) -> rusqlite::Result<(Timestamp, Timestamp)> {
+    let sql =
+        format!("SELECT coalesce(min(start), 1), coalesce(max(start), 0) FROM {}", month.table());
+    let (start, end) = connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok((Timestamp::from_millis(start), Timestamp::from_millis(end)))
+}
+
+/// How many chunks of a month are to be merged.
+pub(super) fn loose(connection: &Connection, month: Month) -> rusqlite::Result<i64> {
+    let sql = "SELECT loose FROM month WHERE month = ?1";
+    connection.prepare_cached(sql)?.query_row([month.number()], |row| row.get(0))
+}
+
+/// Says that a month was merged, when it had `loose` chunks to merge and `young` ones were too young.
+pub(super) fn set_merged(
+    transaction: &Transaction<'_>,
+    month: Month,
+    loose: i64,
+    young: usize,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let sql = "UPDATE month SET loose = loose - ?2 + ?3, merged = ?4 WHERE month = ?1";
+    let mut set = transaction.prepare_cached(sql)?;
+    set.execute((month.number(), loose, integer(young), now.as_millis())).map(|_| ())
+}
+
+/// The months with chunks to merge that were not merged since an instant.
+pub(super) fn unmerged(connection: &Connection, since: Timestamp) -> rusqlite::Result<Vec<Month>> {
+    let sql = "SELECT month FROM month WHERE loose > 0 AND merged < ?1 ORDER BY month";
+    let mut statement = connection.prepare_cached(sql)?;
+    let numbers = statement.query_map([since.as_millis()], |row| row.get(0))?;
+    let numbers = numbers.collect::<Result<Vec<i64>, _>>()?;
+    Ok(numbers.into_iter().filter_map(Month::from_number).collect())
+}
+
+/// All months with chunks.
+pub(super) fn months(connection: &Connection) -> rusqlite::Result<Vec<Month>> {
+    let mut statement = connection.prepare_cached("SELECT month FROM month ORDER BY month")?;
+    let numbers = statement.query_map([], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    Ok(numbers.into_iter().filter_map(Month::from_number).collect())
 }

@@ -5,6 +5,7 @@
 //! same thread between two groups, in pieces that do not keep appends waiting for long.
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{
@@ -18,8 +19,10 @@ use super::batch::{self, MAX_POINTS};
 use super::head::Head;
 use super::load::Loaded;
 use super::lock::Lock;
+use super::month::Month;
 use super::names::Names;
 use super::queue::{Append, Queue};
+use super::read::{Change, Chunks};
 use super::write_ahead::WriteAhead;
 use super::{keys, name, schema};
 use crate::options::WallClock;
@@ -40,6 +43,8 @@ pub(super) struct Shared {
     /// runs.
     head: RwLock<Head>,
     ahead: Mutex<WriteAhead>,
+    /// Chunks that readers have read.
+    pub(super) chunks: Chunks,
     /// Points in chunks.
     pub(super) points: AtomicU64,
     pub(super) appends: AtomicU64,
@@ -49,7 +54,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(file: PathBuf, clock: WallClock, queue: Queue, loaded: Loaded) -> Self {
+    pub(super) fn new(
+        file: PathBuf,
+        clock: WallClock,
+        queue: Queue,
+        chunks: Chunks,
+        loaded: Loaded,
+    ) -> Self {
         Self {
             file,
             clock,
@@ -58,6 +69,7 @@ impl Shared {
             names: RwLock::new(loaded.names),
             head: RwLock::new(loaded.head),
             ahead: Mutex::new(loaded.ahead),
+            chunks,
             points: AtomicU64::new(loaded.points),
             appends: AtomicU64::new(0),
             commits: AtomicU64::new(0),
@@ -150,6 +162,30 @@ impl Writer {
         &self.shared
     }
 
+    /// The same, for use while the writer writes.
+    pub(super) fn shared_arc(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Gives pages that are free back to the file system, at most `count`.
+    pub(super) fn shrink(&self, count: u32) -> Result<(), StoreError> {
+        let failed = |error| schema::from_sqlite(&self.shared.file, "shrink", error);
+        let sql = format!("PRAGMA incremental_vacuum({count})");
+        let mut statement = self.connection.prepare(&sql).map_err(failed)?;
+        let mut rows = statement.query([]).map_err(failed)?;
+        while rows.next().map_err(failed)?.is_some() {}
+        Ok(())
+    }
+
+    /// Writes the whole file anew, as small as it can be.
+    pub(super) fn vacuum(&self) -> Result<(), StoreError> {
+        self.shared.writable()?;
+        let failed = |error| schema::from_sqlite(&self.shared.file, "shrink", error);
+        schema::shape(&self.connection).map_err(failed)?;
+        self.connection.execute_batch("VACUUM").map_err(failed)?;
+        self.checkpoint()
+    }
+
     fn append(&mut self, appends: Vec<Append>) {
         let outcome = self.commit(&appends);
         for (at, append) in appends.into_iter().enumerate() {
@@ -164,14 +200,16 @@ impl Writer {
     /// What became of each append.
     fn commit(&mut self, appends: &[Append]) -> Result<Vec<Result<Kept, StoreError>>, StoreError> {
         let (shared, now) = (Arc::clone(&self.shared), self.shared.clock.now());
-        let (new, blobs, verdicts) = self.transaction("commit points to", |transaction| {
-            let verdicts = keys::keep(transaction, appends, now)?;
-            let kept = appends.iter().zip(&verdicts).filter(|(_, v)| matches!(v, Ok(Kept::Now)));
-            let kept: Vec<_> = kept.map(|(append, _)| append.points.columns()).collect();
-            let new = write_series(transaction, &shared, &kept)?;
-            let blobs = blobs(&kept);
-            Ok((new, write_batches(transaction, &shared, blobs)?, verdicts))
-        })?;
+        let (new, blobs, verdicts) =
+            self.transaction_on(iter::empty(), "commit points to", |transaction| {
+                let verdicts = keys::keep(transaction, appends, now)?;
+                let kept =
+                    appends.iter().zip(&verdicts).filter(|(_, v)| matches!(v, Ok(Kept::Now)));
+                let kept: Vec<_> = kept.map(|(append, _)| append.points.columns()).collect();
+                let new = write_series(transaction, &shared, &kept)?;
+                let blobs = blobs(&kept);
+                Ok((new, write_batches(transaction, &shared, blobs)?, verdicts))
+            })?;
         // What is visible is durable: readers see the points only now.
         if !new.is_empty() {
             let mut names = shared.names_mut();
@@ -193,10 +231,32 @@ impl Writer {
         Ok(verdicts)
     }
 
-    /// Runs one transaction. An error ends all writing: what the disk holds then is known only by
-    /// reading it.
+    /// Runs one transaction, which may change any chunk. An error ends all writing: what the disk
+    /// holds then is known only by reading it.
     pub(super) fn transaction<T>(
         &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.run_transaction(shared.chunks.change_all(), doing, work)
+    }
+
+    /// Runs one transaction, which changes no chunks but those of these series and months.
+    pub(super) fn transaction_on<T>(
+        &mut self,
+        changed: impl Iterator<Item = (u32, Month)>,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.run_transaction(shared.chunks.change(changed), doing, work)
+    }
+
+    /// Runs a transaction, and ends the change after it.
+    fn run_transaction<T>(
+        &mut self,
+        _change: Change<'_>,
         doing: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {

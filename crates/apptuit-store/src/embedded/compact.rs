@@ -5,6 +5,7 @@
 //! series. Only then does the head drop them. So a reader who looks at the head first and at the
 //! file then misses none, and a crash between any two steps changes nothing that can be read.
 
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
@@ -82,18 +83,19 @@ fn write(
     frozen: Vec<(Frozen, i64)>,
 ) -> Result<(), StoreError> {
     shared.on_writer(move |writer| {
-        writer.transaction("move points in", |transaction| {
-            chunks::insert(transaction, &rows)?;
+        let changed = rows.iter().map(|row| (row.series, row.month));
+        let points = writer.transaction_on(changed, "move points in", |transaction| {
+            let points = chunks::insert(transaction, &rows, true)?;
             let sql = "INSERT OR REPLACE INTO covered (series, batch) VALUES (?1, ?2)";
             let mut cover = transaction.prepare_cached(sql)?;
-            frozen
-                .iter()
-                .try_for_each(|(frozen, last)| cover.execute((frozen.series, last)).map(|_| ()))
+            for (frozen, last) in &frozen {
+                cover.execute((frozen.series, last))?;
+            }
+            Ok(points)
         })?;
         let shared = writer.shared();
         let mut head = shared.head_mut();
-        let points: usize = rows.iter().map(|row| row.points).sum();
-        shared.points.fetch_add(points as u64, Ordering::Relaxed);
+        shared.points.fetch_add(points, Ordering::Relaxed);
         for (frozen, _) in &frozen {
             head.thaw(frozen);
         }
@@ -113,7 +115,7 @@ fn remove_batches(shared: &Arc<Shared>) -> Result<(), StoreError> {
         let Some(piece) = shared.ahead().piece(keep, REMOVED_BYTES) else { return Ok(()) };
         shared.on_writer(move |writer| {
             let last = writer.shared().ahead().last().to_string();
-            writer.transaction("remove points from", |transaction| {
+            writer.transaction_on(iter::empty(), "remove points from", |transaction| {
                 transaction.execute("DELETE FROM batch WHERE id < ?1", [piece])?;
                 transaction.execute("DELETE FROM covered WHERE batch < ?1", [piece])?;
                 let sql = "UPDATE meta SET value = ?1 WHERE key = 'last_batch'";

@@ -3,17 +3,23 @@
 //! Points are moved from here to chunks (`compact`): blocks are [frozen](Head::freeze), written as
 //! chunks, and then [dropped](Head::thaw) from here.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use apptuit_model::{TimeRange, Timestamp};
 
 use super::chunk::{self, Summary};
+use crate::SeriesId;
 use crate::points::Columns;
 
 /// Points of a series that are kept as they are, 16 bytes each, before they become a block.
 const OPEN_POINTS: usize = 120;
+/// How much earlier some series are packed for the first time.
+const SPREAD: usize = 100;
 /// The points that make a series worth a chunk.
 const FULL_POINTS: usize = 1000;
+/// Points whose places are looked at together before they are added.
+const TOUCHED: usize = 64;
 
 /// Points of one series, packed, in order of time, each instant once.
 #[derive(Debug)]
@@ -71,11 +77,25 @@ impl Head {
     /// Adds points of a batch, which follows all before, in their order; but those of series for
     /// which `skip` holds.
     pub(super) fn add(&mut self, points: Columns<'_>, batch: i64, skip: impl Fn(u32) -> bool) {
-        for (series, at, value) in points.iter() {
-            if !skip(series.number()) {
-                self.add_point(series.number(), (at, value), batch);
+        let mut rest = points;
+        while !rest.values.is_empty() {
+            let (some, others) = rest.split_at(TOUCHED.min(rest.values.len()));
+            self.touch(some.series);
+            for (series, at, value) in some.iter() {
+                if !skip(series.number()) {
+                    self.add_point(series.number(), (at, value), batch);
+                }
             }
+            rest = others;
         }
+    }
+
+    /// Brings the places of some points into the processor's cache. Points of a request are of many
+    /// series: to wait for the memory of one after the other takes most of the time of adding them.
+    fn touch(&self, series: &[SeriesId]) {
+        let last = |series: &SeriesId| self.active(series.number())?.open.last();
+        let sum = series.iter().filter_map(last).fold(0, |sum, (at, _)| sum ^ at.as_millis());
+        black_box(sum);
     }
 
     fn add_point(&mut self, number: u32, point: (Timestamp, f64), batch: i64) {
@@ -89,7 +109,10 @@ impl Head {
             series.first_batch = batch;
         }
         self.points += u64::from(series.insert(point));
-        if series.open.len() >= OPEN_POINTS {
+        // Series that get their points together are not to be packed together: one request would
+        // wait for all of them.
+        let early = if series.blocks.is_empty() { at % SPREAD } else { 0 };
+        if series.open.len() + early >= OPEN_POINTS {
             self.bytes += series.pack(&mut self.columns);
         }
         if series.packed + series.open.len() >= FULL_POINTS && !series.is_full {
@@ -107,6 +130,11 @@ impl Head {
     #[cfg_attr(not(test), expect(dead_code, reason = "the statistics will tell it"))]
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Whether a series has points here.
+    pub(super) fn has(&self, number: u32) -> bool {
+        self.active(number).is_some()
     }
 
     /// The points of a series in `range`.
@@ -184,7 +212,6 @@ impl Head {
     }
 
     /// Forgets all points of a series.
-    #[cfg_attr(not(test), expect(dead_code, reason = "series will be deleted"))]
     pub(super) fn forget(&mut self, number: u32) {
         let Some(slot) = self.series.get_mut(number as usize) else { return };
         let Some(series) = slot.take() else { return };
@@ -261,7 +288,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Points, SeriesId};
+    use crate::Points;
 
     fn points(rows: &[(u32, i64, f64)]) -> Points {
         let mut points = Points::default();

@@ -93,10 +93,9 @@ pub(super) fn each_row(
     let mut rows = statement.query([]).map_err(failed)?;
     while let Some(row) = rows.next().map_err(failed)? {
         let id: i64 = row.get(0).map_err(failed)?;
-        read(id, row).map_err(|Damage { offset, what }| {
-            let byte = offset.map(|offset| format!(", byte {offset}")).unwrap_or_default();
-            let at = format!("row {id} of `{table}`{byte}");
-            StoreError::Corrupt { file: file.to_owned(), at, what }
+        read(id, row).map_err(|damage| {
+            let at = format!("row {id} of `{table}`{}", damage.place());
+            StoreError::Corrupt { file: file.to_owned(), at, what: damage.what }
         })?;
     }
     Ok(())

@@ -5,11 +5,12 @@
 //! ([`background`]) moves them into [`chunks`]. Readers look at both.
 
 mod background;
+mod backup;
 mod batch;
 mod bytes;
+mod check;
 mod checksum;
-#[cfg_attr(not(test), expect(dead_code, reason = "readers will look at summaries"))]
-mod chunk;
+pub(crate) mod chunk;
 mod chunks;
 mod commit;
 mod compact;
@@ -17,13 +18,15 @@ mod head;
 mod keys;
 mod load;
 mod lock;
+mod merge;
 mod merged;
 mod month;
 mod name;
 mod names;
 mod queue;
-mod reader;
+mod read;
 mod refusal;
+mod remove;
 mod schema;
 mod write_ahead;
 
@@ -34,16 +37,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName};
-use rusqlite::Connection;
+use apptuit_model::{Selector, Step, TimeRange, TimeSeries, TimeSeriesName};
 
-use self::background::Stop;
+use self::background::{Limits, Stop};
+pub use self::backup::backup;
+pub use self::check::{Check, Finding, check};
+pub use self::chunk::Summary;
 use self::commit::{Shared, Writer};
 use self::lock::Lock;
 use self::queue::{Append, Queue};
+use self::read::{Chunks, Reader};
 use crate::{
-    Answer, IdempotencyKey, Kept, Points, ReadLimits, SeriesId, Store, StoreError, StoreOptions,
-    StoreStats, Suggest,
+    Answer, Estimate, IdempotencyKey, Kept, Points, ReadLimits, Scan, SeriesId, Store, StoreError,
+    StoreOptions, StoreStats, Suggest,
 };
 
 /// A store in one SQLite file, which it alone has open for writing.
@@ -53,9 +59,10 @@ use crate::{
 pub struct EmbeddedStore {
     max_series: usize,
     patience: Duration,
+    limits: Limits,
     shared: Arc<Shared>,
     stop: Arc<Stop>,
-    reader: Mutex<Connection>,
+    reader: Reader,
     /// `None` once they have ended.
     threads: Mutex<Option<Threads>>,
 }
@@ -81,17 +88,23 @@ impl EmbeddedStore {
         let lock = Lock::take(&file)?;
         let connection = schema::open(&file, &options)?;
         let loaded = load::load(&connection, &file, options.clock.now())?;
-        let reader = Mutex::new(reader::connect(&file)?);
+        let reader = Reader::new(&file)?;
         let queue = Queue::new(options.max_queued_bytes);
-        let shared = Arc::new(Shared::new(file.clone(), options.clock, queue, loaded));
+        let chunks = Chunks::new(options.max_cached_bytes);
+        let shared = Arc::new(Shared::new(file.clone(), options.clock, queue, chunks, loaded));
 
+        let limits = Limits {
+            ahead_bytes: options.max_ahead_bytes,
+            retention: options.retention,
+            retention_bytes: options.retention_bytes,
+        };
         let writer = Writer::new(connection, Arc::clone(&shared), lock);
         let thread = |name: &str| thread::Builder::new().name(name.to_owned());
         let writer = thread("apptuit-store").spawn(move || writer.run()).map_err(failed)?;
         let stop = Arc::new(Stop::default());
         let background = {
             let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
-            let run = move || background::run(&shared, &stop, options.max_ahead_bytes);
+            let run = move || background::run(&shared, &stop, limits);
             thread("apptuit-compact").spawn(run)
         };
         let background = background.map_err(|error| {
@@ -100,7 +113,7 @@ impl EmbeddedStore {
         })?;
         let threads = Mutex::new(Some(Threads { writer, background }));
         let (max_series, patience) = (options.max_series, options.patience);
-        Ok(Self { max_series, patience, shared, stop, reader, threads })
+        Ok(Self { max_series, patience, limits, shared, stop, reader, threads })
     }
 
     /// The database.
@@ -108,13 +121,35 @@ impl EmbeddedStore {
         &self.shared.file
     }
 
-    /// Moves all points into chunks now.
+    /// Moves all points that are in memory into chunks now.
     ///
     /// # Errors
     ///
     /// The store takes no more writes, or this one failed.
-    pub fn compact(&self) -> Result<(), StoreError> {
+    pub fn flush(&self) -> Result<(), StoreError> {
         compact::round(&self.shared, Some(i64::MAX)).map(|_| ())
+    }
+
+    /// Does now what else is done in the background from time to time: points that are past the
+    /// retention go, the others go into chunks as large as they may be, of which none overlap, and
+    /// the file is written anew, as small as it can be. Meanwhile points can be read; appends wait
+    /// while the file is written, for which the disk needs the room of a second one.
+    ///
+    /// # Errors
+    ///
+    /// The store takes no more writes, the disk has no room, or something failed.
+    pub fn compact(&self) -> Result<(), StoreError> {
+        background::everything(&self.shared, self.limits)
+    }
+
+    /// Removes the series that `selector` means with all their points, and returns how many there
+    /// were once this is durable. Points of the same names that come later make new series.
+    ///
+    /// # Errors
+    ///
+    /// The store takes no more writes, or this one failed: then some of the series may be gone.
+    pub fn delete(&self, selector: &Selector) -> Result<usize, StoreError> {
+        remove::series(&self.shared, selector)
     }
 }
 
@@ -184,7 +219,28 @@ impl Store for EmbeddedStore {
         range: TimeRange,
         limits: &ReadLimits,
     ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
-        reader::select(&self.shared, &mut guard(&self.reader), selector, range, limits)
+        self.reader.select(&self.shared, selector, range, limits)
+    }
+
+    fn scan(
+        &self,
+        selector: &Selector,
+        range: TimeRange,
+        limits: &ReadLimits,
+    ) -> Result<Option<Box<dyn Scan>>, StoreError> {
+        let scan = self.reader.scan(&self.shared, selector, range, limits)?;
+        Ok(scan.map(|scan| Box::new(scan) as Box<dyn Scan>))
+    }
+
+    fn estimate(
+        &self,
+        selector: &Selector,
+        range: TimeRange,
+        step: Option<Step>,
+        limits: &ReadLimits,
+    ) -> Result<Option<Estimate>, StoreError> {
+        let unlimited = ReadLimits { cancelled: limits.cancelled.clone(), ..ReadLimits::UNLIMITED };
+        self.reader.estimate(&self.shared, selector, range, step, &unlimited)
     }
 
     fn suggest(
@@ -198,7 +254,7 @@ impl Store for EmbeddedStore {
 
     fn stats(&self) -> StoreStats {
         let shared = &self.shared;
-        let series = shared.names().series() as u64;
+        let series = shared.names().series();
         // While the head is locked, nothing goes from it to chunks.
         let head = shared.head();
         let points = head.points() + shared.points.load(Ordering::Relaxed);

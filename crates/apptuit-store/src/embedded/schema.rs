@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::refusal;
+use super::{io, refusal};
 use crate::{StoreError, StoreOptions};
 
 pub(super) const VERSION: u32 = 2;
@@ -39,6 +39,18 @@ pub(super) fn open(file: &Path, options: &StoreOptions) -> Result<Connection, St
     Ok(connection)
 }
 
+/// Opens a database that is there, to read it and leave it as it is. Somebody else may write to it.
+pub(super) fn look_at(file: &Path) -> Result<Connection, StoreError> {
+    let failed = |error| from_sqlite(file, "open", error);
+    file.metadata().map_err(|error| io(file, "open", error))?;
+    // An index of the write-ahead file may have to be made, so not only for reading.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags).map_err(failed)?;
+    connection.busy_timeout(LOCK_PATIENCE).map_err(failed)?;
+    tidy_at_close(&connection, false).map_err(failed)?;
+    Ok(connection)
+}
+
 /// What an error of SQLite says about the data.
 pub(super) fn from_sqlite(file: &Path, doing: &'static str, error: rusqlite::Error) -> StoreError {
     let file = file.to_owned();
@@ -56,18 +68,31 @@ pub(super) fn from_sqlite(file: &Path, doing: &'static str, error: rusqlite::Err
     }
 }
 
+/// The bytes of the pages of the database that are in use.
+pub(super) fn used_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let (pages, free) = pages(connection)?;
+    Ok((pages - free) * u64::from(PAGE_BYTES))
+}
+
+/// How many pages the database has, and how many of them are free.
+pub(super) fn pages(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
+    let sql = "SELECT page_count, freelist_count FROM pragma_page_count, pragma_freelist_count";
+    let pages: (i64, i64) = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok((pages.0.unsigned_abs(), pages.1.unsigned_abs()))
+}
+
 /// A count as SQLite takes it.
 pub(super) fn integer(count: usize) -> i64 {
     i64::try_from(count).expect("memory holds less than 2^63 things")
 }
 
-fn tidy_at_close(connection: &Connection, tidy: bool) -> rusqlite::Result<bool> {
+pub(super) fn tidy_at_close(connection: &Connection, tidy: bool) -> rusqlite::Result<bool> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !tidy)
 }
 
 /// The version of the schema, 0 for a database that is new and empty. An error if it is neither
 /// that nor a store we can read.
-fn recognise(connection: &Connection, file: &Path) -> Result<u32, StoreError> {
+pub(super) fn recognise(connection: &Connection, file: &Path) -> Result<u32, StoreError> {
     let failed = |error| from_sqlite(file, "open", error);
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed);
     let application_id = number("SELECT application_id FROM pragma_application_id")?;

@@ -4,12 +4,17 @@ mod deliver;
 mod depot;
 mod end_to_end;
 mod environment;
+#[cfg(feature = "testing")]
+mod fuzz;
 mod hostile_network;
 mod ledger;
 mod reporter;
+#[cfg(all(unix, feature = "sigterm"))]
+mod reporter_sigterm;
 mod retry;
 mod send;
 mod spool;
+mod spool_kill;
 mod tour;
 #[cfg(feature = "testing")]
 mod weather;

@@ -5,6 +5,8 @@
 
 mod bits;
 mod column;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod hostile;
 mod summary;
 mod timestamps;
 mod values;
@@ -13,7 +15,7 @@ mod varint;
 use apptuit_model::Timestamp;
 
 use self::summary::Header;
-pub(super) use self::summary::Summary;
+pub use self::summary::Summary;
 use self::values::Scale;
 use super::bytes::{Damage, Reader};
 use super::checksum::Checksum;

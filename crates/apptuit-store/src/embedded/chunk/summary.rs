@@ -9,24 +9,24 @@ use crate::embedded::checksum::Checksum;
 
 /// The points of a chunk in a few numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Summary {
+pub struct Summary {
     /// How many points.
-    pub(crate) count: usize,
+    pub count: usize,
     /// When the first one is.
-    pub(crate) start: Timestamp,
+    pub start: Timestamp,
     /// When the last one is.
-    pub(crate) end: Timestamp,
+    pub end: Timestamp,
     /// The earliest value.
-    pub(crate) first: f64,
+    pub first: f64,
     /// The latest value.
-    pub(crate) last: f64,
+    pub last: f64,
     /// The least value; of equal ones, which two zeros are, the earliest.
-    pub(crate) min: f64,
+    pub min: f64,
     /// The greatest value; of equal ones the earliest.
-    pub(crate) max: f64,
+    pub max: f64,
     /// The sum of the values, added in the order of time to -0.0. It is not finite where a value is
     /// not, or where it overflows: then the other values say nothing.
-    pub(crate) sum: f64,
+    pub sum: f64,
 }
 
 impl Summary {
