@@ -1,5 +1,7 @@
 //! The client and the reporter through their public API.
 
+#[cfg(feature = "tokio")]
+mod async_client;
 mod end_to_end;
 mod hostile_network;
 mod reporter;
