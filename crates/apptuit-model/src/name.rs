@@ -17,7 +17,8 @@ use crate::Tags;
 /// assert_eq!(tagged.to_string(), "orders{city:blr}");
 /// assert_eq!(plain.metric(), tagged.metric());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::derived_hash_with_manual_eq, reason = "equal is what has equal text")]
 pub struct TimeSeriesName {
     metric: Arc<str>,
     tags: Tags,
@@ -43,6 +44,14 @@ impl TimeSeriesName {
     #[must_use]
     pub fn with_tags(&self, tags: Tags) -> Self {
         Self { metric: self.metric.clone(), tags }
+    }
+}
+
+/// Points of one series share its text, which then is not read.
+impl PartialEq for TimeSeriesName {
+    fn eq(&self, other: &Self) -> bool {
+        (Arc::ptr_eq(&self.metric, &other.metric) || self.metric == other.metric)
+            && self.tags == other.tags
     }
 }
 

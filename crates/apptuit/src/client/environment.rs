@@ -78,7 +78,7 @@ fn first_of(
 ///
 /// A value reaches to the next comma and may hold colons; in double quotes it may hold commas too,
 /// and a double quote written twice. Blank parts are skipped; of two equal keys the later wins.
-fn parse_tags(variable: &str, text: &str) -> Result<Tags> {
+pub(crate) fn parse_tags(variable: &str, text: &str) -> Result<Tags> {
     let refused = |part: &str, why: &str| {
         let message = format!("{variable} has `{part}`, {why}: expected `key: value, key: value`");
         Error::new(ErrorKind::Configuration, message)
@@ -114,8 +114,8 @@ fn split_outside_quotes(text: &str) -> impl Iterator<Item = &str> {
 fn unquoted(value: &str) -> Option<String> {
     let Some(rest) = value.strip_prefix('"') else { return Some(value.to_owned()) };
     let inner = rest.strip_suffix('"')?;
-    let plain = inner.replace("\"\"", "\u{0}");
-    (!plain.contains('"')).then(|| plain.replace('\u{0}', "\""))
+    let parts: Vec<&str> = inner.split("\"\"").collect();
+    parts.iter().all(|part| !part.contains('"')).then(|| parts.join("\""))
 }
 
 /// On or off, in the words people use; blank is off.

@@ -140,8 +140,30 @@ impl Client {
     }
 }
 
+<<<<<<< HEAD
 fn unreadable(error: AnswerError) -> Error {
     Error::new(ErrorKind::Answer, error.to_string()).with_source(error)
+=======
+fn understand(response: &Response, token: &str) -> Result<QueryAnswer> {
+    let body = unpacked(response, MAX_ANSWER_BYTES);
+    let failure = body.as_ref().ok().and_then(|body| QueryFailure::decode(body));
+    match (response.status(), failure) {
+        // A status below 400 does not make an error an answer.
+        (200..=299 | 400, Some(failure)) => {
+            let failure = said::of_query(failure, token);
+            Err(query_error(&failure).with_status(response.status()))
+        }
+        (200..=299, None) => QueryAnswer::decode(&body?).map_err(|error| {
+            // It may quote what it finds: no source, which would too.
+            let message = said::fit(&error.to_string(), token).unwrap_or_default();
+            Error::new(ErrorKind::Answer, message).with_status(response.status())
+        }),
+        _ => {
+            let reason = body.ok().and_then(|body| said::reason_in(&body, token));
+            Err(status_error(response, token).with_reason(reason))
+        }
+    }
+>>>>>>> weather
 }
 
 /// The server's message, the place it names, counted from 1 as editors do, and its first hint.

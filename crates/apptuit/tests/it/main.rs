@@ -2,20 +2,34 @@
 
 #[cfg(feature = "tokio")]
 mod async_client;
+mod depot;
 mod end_to_end;
+#[cfg(feature = "testing")]
+mod fuzz;
 mod hostile_network;
+mod ledger;
 mod reporter;
 mod retry;
 mod send;
+mod spool;
 mod tour;
 #[cfg(feature = "testing")]
 mod weather;
 #[cfg(feature = "testing")]
 mod weather_matrix;
+#[cfg(feature = "testing")]
+mod weather_reliability;
 mod wire;
 
 use apptuit::client::MockTransport;
 use apptuit::{Client, ClientBuilder, DataPoint, Timestamp};
+
+/// Says what a test lacks on this machine; continuous integration has to have it.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn skip(lacking: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{lacking}");
+    println!("skipped: {lacking}");
+}
 
 /// A client that speaks to `server` and knows nothing of the environment.
 fn client_of(server: &MockTransport) -> ClientBuilder {

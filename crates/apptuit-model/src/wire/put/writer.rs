@@ -15,9 +15,6 @@ pub(super) struct PutWriter {
     /// All of an element up to its timestamp, and the end of the one before it: escaped once,
     /// copied for each point of the series.
     prefix: String,
-    /// The timestamp written last, and from there to the value: points of a report share it.
-    instant: Option<Timestamp>,
-    middle: String,
     is_empty: bool,
 }
 
@@ -44,12 +41,6 @@ impl PutWriter {
     }
 
     pub(super) fn push(&mut self, timestamp: Timestamp, value: f64) {
-        if self.instant != Some(timestamp) {
-            self.middle.clear();
-            push_timestamp(&mut self.middle, timestamp);
-            self.middle.push_str(",\"value\":");
-            self.instant = Some(timestamp);
-        }
         if self.is_empty {
             self.is_empty = false;
             self.out.push('[');
@@ -58,7 +49,8 @@ impl PutWriter {
         } else {
             self.out.push_str(&self.prefix);
         }
-        self.out.push_str(&self.middle);
+        push_timestamp(&mut self.out, timestamp);
+        self.out.push_str(",\"value\":");
         push_f64(&mut self.out, value);
     }
 
