@@ -40,7 +40,8 @@ pub mod testing;
 
 pub use apptuit_metrics as metrics;
 pub use apptuit_model::{
-    DataPoint, Sanitizer, Tags, TimeRange, TimeSeries, TimeSeriesName, Timestamp,
+    DataPoint, NameError, Sanitizer, Tags, TimeRange, TimeSeries, TimeSeriesName, Timestamp,
+    decode_metric, encode_metric,
 };
 #[cfg(feature = "tokio")]
 pub use async_client::AsyncClient;

@@ -91,7 +91,7 @@ impl Client {
     }
 
     fn read(&self, response: &Response, query: &str) -> Result<QueryAnswer> {
-        let status = response.status();
+        let (status, token) = (response.status(), &*self.0.token);
         let failed = |error: Error| {
             error
                 .with_status(status)
@@ -99,7 +99,7 @@ impl Client {
         };
         let body = unpacked(response, MAX_ANSWER_BYTES);
         let wrong = || {
-            let failure = QueryFailure::decode(body.as_deref().ok()?)?;
+            let failure = said::of_query(QueryFailure::decode(body.as_deref().ok()?)?, token);
             Some(query_error(&failure, query).with_status(status))
         };
         match status {
@@ -110,15 +110,16 @@ impl Client {
                         Ok(answer)
                     }
                     // A status below 400 does not make an error an answer.
-                    read => {
-                        wrong().map_or_else(|| read.map_err(|error| failed(unreadable(error))), Err)
-                    }
+                    read => wrong().map_or_else(
+                        || read.map_err(|error| failed(unreadable(&error, token))),
+                        Err,
+                    ),
                 }
             }
             400 if let Some(error) = wrong() => Err(error),
             _ => {
-                let reason = body.ok().and_then(|body| said::reason_in(&body, &self.0.token));
-                Err(failed(status_error(response).with_reason(reason)))
+                let reason = body.ok().and_then(|body| said::reason_in(&body, token));
+                Err(failed(status_error(response, token).with_reason(reason)))
             }
         }
     }
@@ -140,30 +141,9 @@ impl Client {
     }
 }
 
-<<<<<<< HEAD
-fn unreadable(error: AnswerError) -> Error {
-    Error::new(ErrorKind::Answer, error.to_string()).with_source(error)
-=======
-fn understand(response: &Response, token: &str) -> Result<QueryAnswer> {
-    let body = unpacked(response, MAX_ANSWER_BYTES);
-    let failure = body.as_ref().ok().and_then(|body| QueryFailure::decode(body));
-    match (response.status(), failure) {
-        // A status below 400 does not make an error an answer.
-        (200..=299 | 400, Some(failure)) => {
-            let failure = said::of_query(failure, token);
-            Err(query_error(&failure).with_status(response.status()))
-        }
-        (200..=299, None) => QueryAnswer::decode(&body?).map_err(|error| {
-            // It may quote what it finds: no source, which would too.
-            let message = said::fit(&error.to_string(), token).unwrap_or_default();
-            Error::new(ErrorKind::Answer, message).with_status(response.status())
-        }),
-        _ => {
-            let reason = body.ok().and_then(|body| said::reason_in(&body, token));
-            Err(status_error(response, token).with_reason(reason))
-        }
-    }
->>>>>>> weather
+/// It may quote what it finds: no source, which would too.
+fn unreadable(error: &AnswerError, token: &str) -> Error {
+    Error::new(ErrorKind::Answer, said::fit(&error.to_string(), token).unwrap_or_default())
 }
 
 /// The server's message, the place it names, counted from 1 as editors do, and its first hint.

@@ -8,6 +8,7 @@ mod end_to_end;
 mod fuzz;
 mod hostile_network;
 mod ledger;
+mod promises;
 mod reporter;
 mod retry;
 mod send;
