@@ -56,7 +56,11 @@ pub use result::{Output, OutputKey, QueryResult};
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-/// So is that of the guide.
+/// So is that of the guides.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/instrument.md")]
 struct InstrumentGuide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/query.md")]
+struct QueryGuide;
