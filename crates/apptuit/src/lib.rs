@@ -16,6 +16,7 @@
 //! | query | [`Client::query`], which gives a [`QueryResult`] and [`Frame`]s |
 //! | know what to do after a failure | [`Error::kind`], [`Error::is_retryable`], [`Error::rejected`] |
 //! | report what libraries record with the `metrics` facade | `metrics::metrics_facade` (feature `metrics-facade`) |
+//! | hand a query's answer to a data frame library | [`Frame`]; `Frame::into_record_batch` (feature `arrow`) |
 //! | be scraped by Prometheus too | `metrics::open_metrics` (feature `open-metrics`) |
 //! | test what a program does in an outage | `testing` (feature `testing`) |
 //! | test what a program records | `metrics::testing` (feature `testing`) |

@@ -68,6 +68,15 @@ impl QueryResult {
     }
 }
 
+impl IntoIterator for QueryResult {
+    type Item = Output;
+    type IntoIter = std::vec::IntoIter<Output>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.outputs.into_iter()
+    }
+}
+
 impl<'a> IntoIterator for &'a QueryResult {
     type Item = &'a Output;
     type IntoIter = std::slice::Iter<'a, Output>;
@@ -145,9 +154,19 @@ impl Output {
         &self.series
     }
 
+    /// Its series, given away.
+    pub fn into_series(self) -> Vec<TimeSeries> {
+        self.series
+    }
+
     /// Its series side by side, one column each.
     pub fn to_frame(&self) -> Frame {
         Frame::from_series(&self.series)
+    }
+
+    /// The same, without a copy of columns that are whole.
+    pub fn into_frame(self) -> Frame {
+        Frame::from(self.series)
     }
 }
 
@@ -173,5 +192,21 @@ mod tests {
     #[should_panic(expected = "no output `c`")]
     fn an_unknown_name_is_named_in_the_panic() {
         let _ = &result()["c"];
+    }
+
+    #[test]
+    #[should_panic(expected = "no output 2, only 2 with series")]
+    fn an_unknown_position_is_named_in_the_panic() {
+        let _ = &result()[2];
+    }
+
+    /// To look for an output does not make one.
+    #[test]
+    fn looking_changes_nothing() {
+        let (result, before) = (result(), result());
+        assert!(result.get("phantom").is_none() && result.get(usize::MAX).is_none());
+        assert_eq!(result, before);
+        let ids: Vec<_> = result.into_iter().map(|output| output.id().to_owned()).collect();
+        assert_eq!(ids, ["a", "b"]);
     }
 }

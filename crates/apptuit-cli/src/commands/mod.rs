@@ -5,6 +5,7 @@ pub(crate) mod query;
 pub(crate) mod send;
 pub(crate) mod serve;
 pub(crate) mod spool;
+pub(crate) mod store;
 
 use std::fs;
 use std::time::Duration;

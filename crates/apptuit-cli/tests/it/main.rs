@@ -6,3 +6,4 @@ mod layers;
 mod query;
 mod server;
 mod spool;
+mod store;

@@ -2,6 +2,8 @@
 
 mod decode;
 mod failure;
+mod outputs;
+mod points;
 
 pub use decode::AnswerError;
 pub use failure::{QueryFailure, failure_message};
@@ -109,6 +111,15 @@ impl QueryAnswer {
     /// The body is no JSON, has no `outputs`, or an output does not have the shape of one.
     pub fn decode(body: &[u8]) -> Result<Self, AnswerError> {
         decode::decode(body)
+    }
+
+    /// The same by a general JSON library alone: slower, and what [`decode`](Self::decode) is held to.
+    ///
+    /// # Errors
+    ///
+    /// As of [`decode`](Self::decode).
+    pub fn decode_by_library(body: &[u8]) -> Result<Self, AnswerError> {
+        decode::by_library(decode::text_of(body)?)
     }
 }
 

@@ -140,9 +140,10 @@ impl Client {
     fn understand(&self, response: &Response, body: &Body) -> Result<Verdict> {
         let status = response.status();
         let text = unpacked(response, MAX_PUT_ANSWER_BYTES).ok();
+        let token = &self.0.token;
         let answer = text.as_deref().and_then(PutAnswer::decode);
+        let answer = answer.map(|answer| said::of_points(answer, token));
         let reason = || {
-            let token = &self.0.token;
             let told = text.as_deref().and_then(|text| said::reason_in(text, token));
             told.or_else(|| said::fit(&answer.as_ref()?.errors.first()?.error, token))
         };
@@ -153,7 +154,7 @@ impl Client {
             (200..=299, _) => return Ok(Verdict::Kept),
             (400, _) => return Ok(Verdict::Refused(reason())),
             (413, _) => return Ok(Verdict::TooLarge(reason())),
-            _ => status_error(response).with_reason(reason()),
+            _ => status_error(response, token).with_reason(reason()),
         };
         let Some(answer) = answer else { return Err(error) };
         let (succeeded, failed) = settled(&answer, body.points());

@@ -137,7 +137,7 @@ impl fmt::Debug for Client {
 }
 
 /// What an answer with a status other than 2xx means, whatever was asked.
-fn status_error(response: &Response) -> Error {
+fn status_error(response: &Response, token: &str) -> Error {
     let (status, text) = (response.status(), response.status_text());
     let error = match status {
         401 | 403 => Error::new(
@@ -146,7 +146,8 @@ fn status_error(response: &Response) -> Error {
         ),
         413 => Error::new(ErrorKind::TooLarge, format!("the request is too large ({text})")),
         300..=399 => {
-            let target = response.header("location").unwrap_or("an unnamed place");
+            let target = response.header("location").and_then(|target| said::fit(target, token));
+            let target = target.as_deref().unwrap_or("an unnamed place");
             Error::new(
                 ErrorKind::Answer,
                 format!("the server redirects to `{target}`, which is not followed ({text})"),
@@ -183,9 +184,10 @@ mod tests {
 
     #[test]
     fn a_redirect_names_its_target() {
-        let error = status_error(&Response::new(302, "").with_header("Location", "http://new/"));
+        let moved = Response::new(302, "").with_header("Location", "http://new/?t=s3cret");
+        let error = status_error(&moved, "s3cret");
         assert_eq!((error.kind(), error.status()), (ErrorKind::Answer, Some(302)));
-        assert!(error.to_string().contains("`http://new/`"), "{error}");
+        assert!(error.to_string().contains("`http://new/?t=…`"), "{error}");
     }
 
     #[test]

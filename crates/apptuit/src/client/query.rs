@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use apptuit_model::TimeRange;
 use apptuit_model::wire::{QUERY_PATH, QueryAnswer, QueryFailure, timestamp_text};
-use apptuit_model::{TimeRange, TimeSeries};
 
 use super::retry::with_retries;
 use super::said;
@@ -91,16 +91,17 @@ fn understand(response: &Response, token: &str) -> Result<QueryAnswer> {
     match (response.status(), failure) {
         // A status below 400 does not make an error an answer.
         (200..=299 | 400, Some(failure)) => {
+            let failure = said::of_query(failure, token);
             Err(query_error(&failure).with_status(response.status()))
         }
         (200..=299, None) => QueryAnswer::decode(&body?).map_err(|error| {
-            Error::new(ErrorKind::Answer, error.to_string())
-                .with_source(error)
-                .with_status(response.status())
+            // It may quote what it finds: no source, which would too.
+            let message = said::fit(&error.to_string(), token).unwrap_or_default();
+            Error::new(ErrorKind::Answer, message).with_status(response.status())
         }),
         _ => {
             let reason = body.ok().and_then(|body| said::reason_in(&body, token));
-            Err(status_error(response).with_reason(reason))
+            Err(status_error(response, token).with_reason(reason))
         }
     }
 }
@@ -128,18 +129,10 @@ fn query_error(failure: &QueryFailure) -> Error {
 fn result_of(answer: QueryAnswer, range: TimeRange) -> QueryResult {
     let outputs = answer.outputs.into_iter().filter(|output| !output.series.is_empty());
     let outputs = outputs.map(|output| {
-        let series = output.series.into_iter().map(|one| within(one.series, range));
+        let series = output.series.into_iter().map(|one| one.series.within(range));
         Output::new(output.id, series.collect())
     });
     QueryResult::new(range, outputs.collect(), answer.hints)
-}
-
-fn within(series: TimeSeries, range: TimeRange) -> TimeSeries {
-    if series.timestamps().iter().all(|instant| range.contains(*instant)) {
-        return series;
-    }
-    let inside = series.iter().filter(|(instant, _)| range.contains(*instant));
-    TimeSeries::from_points(series.name(), inside)
 }
 
 /// All but ASCII letters, digits and `_ . - ~` as `%XX` of their UTF-8.

@@ -1,6 +1,6 @@
 //! What others say of a failure, made fit for a message: one line, bounded, without the token.
 
-use apptuit_model::wire::failure_message;
+use apptuit_model::wire::{PutAnswer, QueryFailure, failure_message};
 
 /// Characters of a text that a message takes over.
 const MAX_CHARS: usize = 300;
@@ -25,6 +25,24 @@ pub(crate) fn shortened(text: &str) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
+}
+
+/// What a service says of points, without the token.
+pub(super) fn of_points(mut answer: PutAnswer, token: &str) -> PutAnswer {
+    for error in &mut answer.errors {
+        error.error = without_token(&error.error, token);
+        error.datapoint = without_token(&error.datapoint, token);
+    }
+    answer
+}
+
+/// What a service says of a query, without the token.
+pub(super) fn of_query(mut failure: QueryFailure, token: &str) -> QueryFailure {
+    failure.message = without_token(&failure.message, token);
+    for hint in &mut failure.hints {
+        *hint = without_token(hint, token);
+    }
+    failure
 }
 
 /// The token as a word of its own becomes `…`: one of a single letter is no reason to garble a text.

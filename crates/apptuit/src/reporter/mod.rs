@@ -34,6 +34,8 @@ pub use outbox::OnFull;
 pub use process_metrics::ProcessMetrics;
 pub use running::RunningReporter;
 pub use sink::PointSink;
+#[cfg(feature = "testing")]
+pub(crate) use spool::rewritten as rewritten_spool_file;
 pub use spool::{DamagedFile, Drained, Drawer, SpoolDirectory, SpoolOptions};
 
 use self::desk::Turns;

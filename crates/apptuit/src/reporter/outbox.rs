@@ -190,11 +190,18 @@ impl Outbox {
 
     /// Tries to deliver what has waited longest. What its caller should tell goes to `notices`.
     pub(super) fn replay(&self, trip: &Trip<'_>, notices: &mut Vec<Error>) -> Replayed {
-        let taken = {
-            let mut waiting = lock(&self.waiting);
-            waiting.spool.as_mut().and_then(|spool| spool.take(|error| notices.push(error)))
-        };
         let started = self.clock.now();
+        let taken = {
+            let Waiting { spool, pace, .. } = &mut *lock(&self.waiting);
+            let taken = spool.as_mut().and_then(|spool| spool.take(|error| notices.push(error)));
+            let is_unreadable =
+                taken.is_none() && spool.as_ref().is_some_and(|one| !one.is_empty());
+            if let (true, Some(error)) = (is_unreadable, notices.last()) {
+                // Not again at once.
+                pace.failed(started, self.clock.timestamp(), error, fastrand::f64());
+            }
+            taken
+        };
         let Some(taken) = taken else { return self.replay_queued(started, trip, notices) };
         let parcel = Parcel::new(Load::Body(taken.body.clone()));
         let delivered = self.try_once(&parcel, trip);

@@ -43,6 +43,8 @@
 
 mod clock;
 mod fault;
+#[doc(hidden)]
+pub mod hostile;
 mod server;
 
 use std::collections::VecDeque;

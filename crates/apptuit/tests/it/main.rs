@@ -1,7 +1,11 @@
 //! The client and the reporter through their public API.
 
+mod deliver;
 mod depot;
 mod end_to_end;
+mod environment;
+#[cfg(feature = "testing")]
+mod fuzz;
 mod hostile_network;
 mod ledger;
 mod reporter;
@@ -16,10 +20,19 @@ mod tour;
 mod weather;
 #[cfg(feature = "testing")]
 mod weather_matrix;
+#[cfg(feature = "testing")]
+mod weather_reliability;
 mod wire;
 
 use apptuit::client::MockTransport;
 use apptuit::{Client, ClientBuilder, DataPoint, Timestamp};
+
+/// Says what a test lacks on this machine; continuous integration has to have it.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn skip(lacking: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{lacking}");
+    println!("skipped: {lacking}");
+}
 
 /// A client that speaks to `server` and knows nothing of the environment.
 fn client_of(server: &MockTransport) -> ClientBuilder {
@@ -36,6 +49,6 @@ fn point(metric: &str) -> DataPoint {
 fn json_of(request: &apptuit::client::Request) -> serde_json::Value {
     use apptuit_model::wire::ContentEncoding;
     let encoding = request.header("content-encoding").and_then(ContentEncoding::from_header);
-    let body = encoding.expect("a known encoding").unpack(request.body(), 1 << 20);
+    let body = encoding.expect("a known encoding").unpack(request.body(), 1 << 26);
     serde_json::from_slice(&body.expect("a whole body")).expect("JSON")
 }

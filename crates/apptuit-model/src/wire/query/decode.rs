@@ -1,4 +1,7 @@
 //! Reading an answer, strict about its outputs and lenient about the rest.
+//!
+//! The outputs, which are nearly all of it, are read by [`outputs`](super::outputs) if they have the
+//! usual shape. The library reads the rest, and whole answers that are unusual or wrong.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +11,7 @@ use serde::de::{Deserializer, Error as _, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{AnswerOutput, AnswerSeries, QueryAnswer, QueryEcho, QueryStats, Timing};
+use super::{AnswerOutput, AnswerSeries, QueryAnswer, QueryEcho, QueryStats, Timing, outputs};
 use crate::wire::number::{parse_tolerantly, scalar_text, timestamp_from, timestamp_from_whole};
 use crate::{Tags, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
 
@@ -27,13 +30,36 @@ impl fmt::Display for AnswerError {
 impl std::error::Error for AnswerError {}
 
 pub(super) fn decode(body: &[u8]) -> Result<QueryAnswer, AnswerError> {
+    let text = text_of(body)?;
+    match usual(text) {
+        Some(answer) => Ok(answer),
+        None => by_library(text),
+    }
+}
+
+/// The text of a JSON object.
+pub(super) fn text_of(body: &[u8]) -> Result<&str, AnswerError> {
     let text = std::str::from_utf8(body).map_err(|error| AnswerError {
         reason: format!("not UTF-8 at byte {}", error.valid_up_to()),
     })?;
     // A struct may be an array to serde; an answer may not.
-    if !text.trim_start().starts_with('{') {
-        return Err(AnswerError { reason: "expected a JSON object".to_owned() });
+    if text.trim_start().starts_with('{') {
+        Ok(text)
+    } else {
+        Err(AnswerError { reason: "expected a JSON object".to_owned() })
     }
+}
+
+/// An answer whose outputs have the usual shape.
+fn usual(text: &str) -> Option<QueryAnswer> {
+    let (outputs, place) = outputs::outputs(text)?;
+    let (before, after) = (text.get(..place.start)?, text.get(place.end..)?);
+    let rest = by_library(&[before, "null", after].concat()).ok()?;
+    Some(QueryAnswer { outputs, ..rest })
+}
+
+/// An answer of any shape, or what is wrong with it.
+pub(super) fn by_library(text: &str) -> Result<QueryAnswer, AnswerError> {
     let answer: Answer = parse_tolerantly(text, |text| serde_json::from_str(text))
         .map_err(|error| AnswerError { reason: error.to_string() })?;
     Ok(answer.into())
@@ -63,8 +89,8 @@ struct Output {
 #[derive(Deserialize)]
 struct Series {
     metric: String,
-    #[serde(default, deserialize_with = "tags")]
-    tags: Tags,
+    #[serde(default)]
+    tags: TagMembers,
     #[serde(default, rename = "aggregatedTags", deserialize_with = "null_as_default")]
     aggregated_tags: Vec<String>,
     dps: Vec<Point>,
@@ -153,13 +179,19 @@ fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     Ok(Option::<T>::deserialize(input)?.unwrap_or_default())
 }
 
-fn tags<'de, D: Deserializer<'de>>(input: D) -> Result<Tags, D::Error> {
-    let members = Option::<BTreeMap<String, Box<RawValue>>>::deserialize(input)?;
-    let text = |(key, value): (String, Box<RawValue>)| match scalar_text(&value) {
-        Some(text) => Ok((key, text)),
-        None => Err(D::Error::custom(format!("tag `{key}` is not text"))),
-    };
-    members.unwrap_or_default().into_iter().map(text).collect()
+/// Tags as text, whatever scalar a value is; null has none.
+#[derive(Default)]
+pub(super) struct TagMembers(pub(super) Tags);
+
+impl<'de> Deserialize<'de> for TagMembers {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let members = Option::<BTreeMap<String, Box<RawValue>>>::deserialize(input)?;
+        let text = |(key, value): (String, Box<RawValue>)| match scalar_text(&value) {
+            Some(text) => Ok((key, text)),
+            None => Err(D::Error::custom(format!("tag `{key}` is not text"))),
+        };
+        members.unwrap_or_default().into_iter().map(text).collect::<Result<_, _>>().map(Self)
+    }
 }
 
 impl From<Answer> for QueryAnswer {
@@ -189,7 +221,7 @@ impl From<Output> for AnswerOutput {
 
 impl From<Series> for AnswerSeries {
     fn from(series: Series) -> Self {
-        let name = TimeSeriesName::new(series.metric, series.tags);
+        let name = TimeSeriesName::new(series.metric, series.tags.0);
         let points = series.dps.into_iter().map(|Point(instant, number)| (instant.0, number.0));
         Self {
             series: TimeSeries::from_points(name, points),
@@ -224,3 +256,6 @@ fn text(value: &Value, name: &str) -> String {
 fn unsigned(value: &Value, name: &str) -> u64 {
     value.get(name).and_then(Value::as_u64).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

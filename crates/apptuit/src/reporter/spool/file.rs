@@ -111,12 +111,22 @@ pub(super) fn decode(file: &[u8]) -> Result<Kept, Damage> {
     Ok(Kept { owner, body, attempts })
 }
 
+/// A file, written again from what is read of it.
+#[cfg(feature = "testing")]
+pub(crate) fn rewritten(file: &[u8]) -> Result<Vec<u8>, Damage> {
+    let Kept { owner, body, attempts } = decode(file)?;
+    Ok(encode(&owner, &body, attempts))
+}
+
 /// What a file holds.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) owner: Identity,
     pub(super) body: Body,
-    #[cfg_attr(not(test), expect(dead_code, reason = "it is for people who look at a file"))]
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        expect(dead_code, reason = "it is for people who look at a file")
+    )]
     pub(super) attempts: u32,
 }
 

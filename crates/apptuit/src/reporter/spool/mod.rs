@@ -21,6 +21,8 @@ use apptuit_model::Timestamp;
 
 pub(crate) use self::file::Identity;
 use self::file::crc32;
+#[cfg(feature = "testing")]
+pub(crate) use self::file::rewritten;
 pub use self::inspect::{DamagedFile, Drained, Drawer, SpoolDirectory};
 pub(super) use self::ledger_file::LedgerFile;
 pub use self::options::SpoolOptions;

@@ -1,8 +1,8 @@
-//! Series side by side on one index of time.
+//! A frame as a text table.
 
 use std::fmt;
 
-use apptuit_model::{TimeSeries, Timestamp};
+use super::Frame;
 
 /// Rows a frame shows of each end when it is printed and has too many.
 const SHOWN_ROWS: usize = 10;
@@ -10,83 +10,6 @@ const SHOWN_ROWS: usize = 10;
 const SHOWN_COLUMNS: usize = 6;
 /// Characters of a column's name that are shown.
 const SHOWN_NAME: usize = 40;
-
-/// A table of series: one row a timestamp, one column a series.
-///
-/// The rows are the timestamps of all series together, rising. Where a series has no point, its
-/// column has NaN. Printed, it is a text table with its middle left out if it is long; the first
-/// column is seconds since the epoch.
-///
-/// ```
-/// use apptuit::{Frame, TimeSeries, Timestamp};
-///
-/// let at = Timestamp::from_secs;
-/// let a = TimeSeries::from_points("a", [(at(1), 1.0), (at(2), 2.0)]);
-/// let b = TimeSeries::from_points("b", [(at(2), 5.0)]);
-/// let frame = Frame::from_series(&[a, b]);
-///
-/// assert_eq!(frame.timestamps(), [at(1), at(2)]);
-/// assert!(frame.column(1)[0].is_nan());
-/// assert_eq!(frame.column(1)[1], 5.0);
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct Frame {
-    timestamps: Vec<Timestamp>,
-    names: Vec<String>,
-    columns: Vec<Vec<f64>>,
-}
-
-impl Frame {
-    /// The outer join of `series` on time. Of two points of a series at one instant, the later in
-    /// it counts.
-    pub fn from_series(series: &[TimeSeries]) -> Self {
-        let mut timestamps: Vec<Timestamp> =
-            series.iter().flat_map(|one| one.timestamps().iter().copied()).collect();
-        timestamps.sort_unstable();
-        timestamps.dedup();
-        let column = |one: &TimeSeries| {
-            let mut column = vec![f64::NAN; timestamps.len()];
-            for (instant, value) in one.iter() {
-                if let Ok(row) = timestamps.binary_search(&instant) {
-                    column[row] = value;
-                }
-            }
-            column
-        };
-        let columns = series.iter().map(column).collect();
-        let names = series.iter().map(|one| one.name().to_string()).collect();
-        Self { timestamps, names, columns }
-    }
-
-    /// The number of rows.
-    pub fn len(&self) -> usize {
-        self.timestamps.len()
-    }
-
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.timestamps.is_empty()
-    }
-
-    /// The instants of the rows, rising.
-    pub fn timestamps(&self) -> &[Timestamp] {
-        &self.timestamps
-    }
-
-    /// The columns' names, `metric{key:value, …}`.
-    pub fn columns(&self) -> &[String] {
-        &self.names
-    }
-
-    /// The values of column `n`, one a row; NaN where there is no point.
-    ///
-    /// # Panics
-    ///
-    /// There is no such column.
-    pub fn column(&self, n: usize) -> &[f64] {
-        &self.columns[n]
-    }
-}
 
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -140,6 +63,8 @@ fn header(names: &[String]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use apptuit_model::{TimeSeries, Timestamp};
+
     use super::*;
 
     fn series(name: &str, points: &[(i64, f64)]) -> TimeSeries {
