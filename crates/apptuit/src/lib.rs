@@ -54,3 +54,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/instrument.md")]
 struct InstrumentGuide;
+
+/// And that of reporting.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/report.md")]
+struct ReportGuide;
