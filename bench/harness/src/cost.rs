@@ -2,30 +2,33 @@
 
 use std::fmt;
 
-/// What something costs: time or memory.
+/// What something costs: time or memory, or how often it goes wrong.
 #[derive(Clone, Copy, Debug)]
 pub enum Cost {
     /// Nanoseconds.
     Nanos(f64),
     /// Bytes.
     Bytes(f64),
+    /// Of all, the part that is not as it should be: 0 to 1.
+    Share(f64),
 }
 
 impl Cost {
-    /// The bare number, in nanoseconds or bytes.
+    /// The bare number: nanoseconds, bytes, or a part of 1.
     pub fn number(self) -> f64 {
         match self {
-            Self::Nanos(number) | Self::Bytes(number) => number,
+            Self::Nanos(number) | Self::Bytes(number) | Self::Share(number) => number,
         }
     }
 }
 
-/// Three digits and the unit that suits them: `1.87 ns`, `12.3 ms`, `40.7 KB`.
+/// Three digits and the unit that suits them: `1.87 ns`, `12.3 ms`, `40.7 KB`; a share is bare.
 impl fmt::Display for Cost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mut number, units) = match *self {
             Self::Nanos(nanos) => (nanos, ["ns", "µs", "ms", "s"]),
             Self::Bytes(bytes) => (bytes, ["B", "KB", "MB", "GB"]),
+            Self::Share(share) => return f.write_str(&three_digits(share)),
         };
         let mut unit = units[0];
         for larger in &units[1..] {
@@ -60,6 +63,7 @@ mod tests {
         );
         let costs = [0.0, 151.0, 40_654.0].map(Cost::Bytes);
         assert_eq!(costs.map(|cost| cost.to_string()), ["0.00 B", "151 B", "40.7 KB"]);
+        assert_eq!([0.0, 0.25].map(Cost::Share).map(|cost| cost.to_string()), ["0.00", "0.250"]);
     }
 
     #[test]

@@ -57,8 +57,9 @@ impl Pair {
         Self { ours: each(ours), peer: each(peer), remark: None }
     }
 
-    pub(crate) fn nanos(ours: &mut [f64], peer: &mut [f64]) -> Self {
-        let [ours, peer] = [ours, peer].map(|samples| Cost::Nanos(median(samples)));
+    /// The medians of what two sides gave, in alternate runs; each needs a sample.
+    pub fn medians(unit: fn(f64) -> Cost, ours: &mut [f64], peer: &mut [f64]) -> Self {
+        let [ours, peer] = [ours, peer].map(|samples| unit(median(samples)));
         Self { ours, peer, remark: None }
     }
 

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::crew::{Crew, Loop};
-use crate::{Effort, Pair, machine};
+use crate::{Cost, Effort, Pair, machine};
 
 /// Of a row's samples, at most this many times as many as are needed are drawn.
 const TRIES: usize = 20;
@@ -75,7 +75,7 @@ impl Effort {
             return Err(format!("{remark}: the threads had no processor to themselves"));
         }
         let remark = (dropped != [0, 0]).then_some(remark);
-        Ok(Pair { remark, ..Pair::nanos(ours, peer) })
+        Ok(Pair { remark, ..Pair::medians(Cost::Nanos, ours, peer) })
     }
 }
 

@@ -37,17 +37,23 @@ pub struct Table {
     /// Those that are asked for; none means all.
     ids: Vec<String>,
     markdown: bool,
+    quick: bool,
     effort: Effort,
     seen: Vec<String>,
 }
 
 impl Table {
     fn new(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut table =
-            Self { ids: Vec::new(), markdown: false, effort: Effort::FULL, seen: Vec::new() };
+        let mut table = Self {
+            ids: Vec::new(),
+            markdown: false,
+            quick: false,
+            effort: Effort::FULL,
+            seen: Vec::new(),
+        };
         for argument in arguments {
             match argument.as_str() {
-                "--quick" => table.effort = Effort::QUICK,
+                "--quick" => (table.quick, table.effort) = (true, Effort::QUICK),
                 "--markdown" => table.markdown = true,
                 flag if flag.starts_with('-') => return Err(format!("unknown `{flag}`: {USAGE}")),
                 _ => table.ids.push(argument),
@@ -64,6 +70,11 @@ impl Table {
     /// Whether all is asked for, also what has no id.
     pub fn is_whole(&self) -> bool {
         self.ids.is_empty()
+    }
+
+    /// Whether this is only a look whether all runs.
+    pub fn is_quick(&self) -> bool {
+        self.quick
     }
 
     /// Measures and prints a row, if it is asked for.

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use crate::{Effort, Pair};
+use crate::{Cost, Effort, Pair};
 
 /// Fewer samples than these have no median worth its name.
 const FEWEST: usize = 3;
@@ -36,7 +36,7 @@ impl Effort {
             ours_took.push(self.sample(&mut ours));
             peer_took.push(self.sample(&mut peer));
         }
-        Pair::nanos(&mut ours_took, &mut peer_took)
+        Pair::medians(Cost::Nanos, &mut ours_took, &mut peer_took)
     }
 
     /// The mean of as many operations as fit into a sample, in nanoseconds.

@@ -22,6 +22,11 @@ pub(crate) enum Command {
     Send(Send),
     /// Ask a server, and print a table, CSV, JSON or a plot
     Query(Query),
+    /// Look at, check or send what reporters could not deliver and keep on disk
+    Spool(Spool),
+    /// Look after the file of a store: compact, export, import
+    #[command(subcommand)]
+    Store(Store),
     /// Watch this machine: server, reporter, query, plot and page in one go
     Demo(Demo),
 }
@@ -69,6 +74,9 @@ pub(crate) struct Limits {
     /// Bytes that all bodies being unpacked could need, together [default: 2 GiB]
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_inflating_bytes: Option<usize>,
+    /// Series one tenant may have [default: 10000000]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_series: Option<usize>,
     /// Series one query may touch [default: 10000]
     #[arg(long, value_name = "N")]
     pub(crate) max_query_series: Option<usize>,
@@ -245,6 +253,107 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// What can be done to the file of a store.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Move all points into chunks, merge small ones, and give free space back to the disk
+    Compact(StoreFile),
+    /// Write all points to standard output
+    Export(Export),
+    /// Read points from files or standard input; of an instant that is there the new value holds
+    Import(Import),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreFile {
+    /// The store's file, such as `apptuit-data/default.sqlite`
+    #[arg(value_name = "STORE")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    pub(crate) store: StoreFile,
+    /// How points are written
+    #[arg(long, value_enum, default_value_t = PointFormat::Jsonl)]
+    pub(crate) format: PointFormat,
+    /// Only this metric; may be repeated
+    #[arg(long = "metric", value_name = "METRIC")]
+    pub(crate) metrics: Vec<String>,
+    /// First instant: seconds since the epoch, or `2026-01-31T12:00:00Z`
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) start: Option<String>,
+    /// Last instant, like --start
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) end: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The store's file, such as `apptuit-data/default.sqlite`; made if it is missing
+    #[arg(value_name = "STORE")]
+    pub(crate) store: PathBuf,
+    /// Files of points; `-` or none is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How points are written
+    #[arg(long, value_enum, default_value_t = PointFormat::Jsonl)]
+    pub(crate) format: PointFormat,
+}
+
+/// How points are written, one a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PointFormat {
+    /// JSON objects: metric, tags, timestamp, value, as `apptuit send` takes them
+    Jsonl,
+    /// Comma-separated values with a header: metric, timestamp, value, and a column a tag
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Spool {
+    #[command(subcommand)]
+    pub(crate) command: SpoolCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SpoolCommand {
+    /// List what waits, and what became of every point
+    Ls(SpoolLs),
+    /// Read every file, and name those that are damaged; nothing is changed
+    Verify(SpoolDir),
+    /// Send what waits for a server under a token; what processes hold is left to them
+    Drain(SpoolDrain),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpoolDir {
+    /// Directory of the spool
+    #[arg(value_name = "DIR", env = "APPTUIT_SPOOL_DIR")]
+    pub(crate) directory: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpoolLs {
+    #[command(flatten)]
+    pub(crate) directory: SpoolDir,
+    /// Print one JSON object a drawer
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SpoolDrain {
+    #[command(flatten)]
+    pub(crate) directory: SpoolDir,
+    /// Time it may take
+    #[arg(long, value_name = "STEP", default_value = "5m")]
+    pub(crate) timeout: Step,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Ten seconds of it, then an exit code
@@ -300,6 +409,7 @@ mod tests {
         }
         for (flag, limit) in [
             ("max-points", config.max_points),
+            ("max-series", config.max_series),
             ("max-query-series", config.max_query_series),
             ("max-query-points", config.max_query_points),
             ("max-query-bytes", config.max_query_bytes),

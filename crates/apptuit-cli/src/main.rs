@@ -1,4 +1,4 @@
-//! The `apptuit` command: serve, send, query, demo.
+//! The `apptuit` command: serve, send, query, spool, store, demo.
 //!
 //! Data goes to standard output, talk to standard error. The exit code is 0 when done, 1 when
 //! something failed, 2 when the command line made no sense.
@@ -23,6 +23,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve::run(*args),
         Command::Send(args) => commands::send::run(&args),
         Command::Query(args) => commands::query::run(&args),
+        Command::Spool(args) => commands::spool::run(&args),
+        Command::Store(args) => commands::store::run(&args),
         Command::Demo(args) => commands::demo::run(&args),
     };
     match done {

@@ -111,7 +111,11 @@ impl TagMatcher {
 
     /// Whether `tags` satisfy the condition.
     pub fn matches(&self, tags: &Tags) -> bool {
-        let value = tags.get(&self.key);
+        self.matches_value(tags.get(&self.key))
+    }
+
+    /// Whether a series satisfies the condition whose tag has this value, or that lacks the tag.
+    pub fn matches_value(&self, value: Option<&str>) -> bool {
         match self.op {
             MatchOp::Equal => self.equals(value),
             MatchOp::NotEqual => !self.equals(value),

@@ -1,6 +1,7 @@
 //! How much is let in at one time: puts, queries, and the memory of bodies.
 
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use apptuit_model::wire::ContentEncoding;
@@ -9,13 +10,17 @@ use tokio::time::timeout;
 
 use crate::config::ServerConfig;
 use crate::error::{ApiError, Kind};
+use crate::turns::{self, Client, Turns};
 
 /// Memory is counted in these, as the number of permits is limited.
 const UNIT_BYTES: usize = 1024;
-/// Memory taken at a time while a body arrives.
+/// Memory taken at a time while a body arrives; the first of it is taken from no budget, so that large
+/// bodies do not keep small ones out.
 const STEP_BYTES: usize = 64 * 1024;
 /// What deflate makes of the most regular input: 1032 bytes of one. Wrappers only add to the input.
 const MAX_INFLATION: usize = 1032;
+/// Of this many turns to put one is left for other clients.
+const LEFT_OF: usize = 4;
 /// Look-ups of names at one time; they are short.
 const SUGGESTIONS: usize = 8;
 
@@ -25,7 +30,8 @@ pub(crate) type Turn = OwnedSemaphorePermit;
 /// What is let in at one time.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    puts: Arc<Semaphore>,
+    puts: Arc<Turns>,
+    reading: Arc<Turns>,
     queries: Arc<Semaphore>,
     suggestions: Arc<Semaphore>,
     held: Arc<Semaphore>,
@@ -42,8 +48,13 @@ impl Admission {
             Arc::new(Semaphore::new(units as usize))
         };
         let turns = |turns: usize| Arc::new(Semaphore::new(turns.min(Semaphore::MAX_PERMITS)));
+        let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
-            puts: turns(config.max_concurrent_puts),
+            puts: Turns::new(
+                config.max_concurrent_puts,
+                config.max_concurrent_puts - config.max_concurrent_puts / LEFT_OF,
+            ),
+            reading: Turns::new(cores, cores),
             queries: turns(config.max_concurrent_queries),
             suggestions: turns(SUGGESTIONS),
             held: memory(config.max_held_bytes, config.max_body_bytes),
@@ -60,9 +71,16 @@ impl Admission {
         turns.saturating_add(SUGGESTIONS + 4).min(4096)
     }
 
-    /// Waits until one more put may be read and kept.
-    pub(crate) async fn put(&self) -> Result<Turn, ApiError> {
-        self.wait(&self.puts, 1, "too many puts wait for their turn").await
+    /// Waits until one more put of this client may be read and kept.
+    pub(crate) async fn put(&self, client: Client) -> Result<turns::Turn, ApiError> {
+        let turn = self.puts.get(client, self.patience).await;
+        turn.ok_or_else(|| ApiError::new(Kind::Overloaded, "too many puts wait for their turn"))
+    }
+
+    /// Waits until one more large body of this client may be read, which takes a core for itself.
+    pub(crate) async fn reading(&self, client: Client) -> Result<turns::Turn, ApiError> {
+        let turn = self.reading.get(client, self.patience).await;
+        turn.ok_or_else(|| ApiError::new(Kind::Overloaded, "too many bodies wait to be read"))
     }
 
     /// Waits until one more query may run.
@@ -127,7 +145,7 @@ impl Memory {
     /// Never waits: bodies that wait for each other's memory would wait for ever.
     pub(crate) fn grow_to(&mut self, bytes: usize) -> Result<(), ApiError> {
         let taken = self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let needed = units(bytes) as usize;
+        let needed = units(bytes.saturating_sub(STEP_BYTES)) as usize;
         if needed <= taken {
             return Ok(());
         }

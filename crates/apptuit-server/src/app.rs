@@ -13,6 +13,7 @@ use crate::admission::Admission;
 use crate::body::BodyLimits;
 use crate::config::ServerConfig;
 use crate::error::{ApiError, Kind};
+use crate::intake::Intakes;
 use crate::routes::{
     COMPLETE_PATH, FUNCTIONS_PATH, HEALTH_PATH, complete, functions, health, page, put, query,
     suggest,
@@ -25,6 +26,7 @@ pub(crate) struct App {
     pub(crate) config: ServerConfig,
     pub(crate) tenants: Tenants,
     pub(crate) admission: Admission,
+    pub(crate) intakes: Intakes,
     pub(crate) clock: Arc<dyn Clock>,
     /// Set when the time that requests have to finish is over.
     ending: AtomicBool,
@@ -33,7 +35,8 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn new(config: ServerConfig, tenants: Tenants, clock: Arc<dyn Clock>) -> Self {
         let admission = Admission::new(&config);
-        Self { config, tenants, admission, clock, ending: AtomicBool::new(false) }
+        let intakes = Intakes::new(config.max_concurrent_puts);
+        Self { config, tenants, admission, intakes, clock, ending: AtomicBool::new(false) }
     }
 
     /// The limits of a body that may have `max_bytes`.

@@ -58,6 +58,8 @@ pub struct ServerConfig {
     /// Bytes that all bodies being inflated could need, together; at least `max_inflated_bytes`
     /// are allowed. 2 GiB by default.
     pub max_inflating_bytes: usize,
+    /// Series one tenant may have; points of others are refused. 10 million by default.
+    pub max_series: usize,
     /// Series one query may touch. 10 000 by default.
     pub max_query_series: usize,
     /// Points one query may touch. 10 000 000 by default.
@@ -79,9 +81,10 @@ pub struct ServerConfig {
     /// How long a connection may take to send the head of a request; so long it may also be idle
     /// between two. 75 s by default, longer than the minute between two reports.
     pub header_timeout: Duration,
-    /// How long a body may pause. 30 s by default.
+    /// How long a body may pause, and so long may the other side take nothing of an answer. 30 s by
+    /// default.
     pub body_idle_timeout: Duration,
-    /// How long a body may take in all. 5 minutes by default.
+    /// How long a body may take in all, and so long an answer. 5 minutes by default.
     pub body_timeout: Duration,
     /// How long requests under way may take to finish once the server is told to stop. 10 s by
     /// default.
@@ -102,6 +105,7 @@ impl Default for ServerConfig {
             max_points: 2_000_000,
             max_held_bytes: 512 * MIB,
             max_inflating_bytes: 2048 * MIB,
+            max_series: 10_000_000,
             max_query_series: 10_000,
             max_query_points: 10_000_000,
             max_query_bytes: 640_000_000,
@@ -130,6 +134,7 @@ impl ServerConfig {
             ("max_body_bytes", self.max_body_bytes),
             ("max_inflated_bytes", self.max_inflated_bytes),
             ("max_points", self.max_points),
+            ("max_series", self.max_series),
             ("max_query_series", self.max_query_series),
             ("max_query_points", self.max_query_points),
             ("max_query_bytes", self.max_query_bytes),

@@ -1,6 +1,7 @@
 //! Connections: accepted, served, and let finish at the end.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::ServerConfig;
+use crate::patience::{Patience, Patient};
 
 /// Pause after a connection could not be accepted, as when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -26,12 +28,17 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const LINGER: Duration = Duration::from_secs(3);
 const LINGER_BYTES: usize = 64 << 20;
 
+/// The address of the other side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// Everything a connection needs.
 #[derive(Clone)]
 struct Host {
     router: Router,
     tls: Option<TlsAcceptor>,
     header_timeout: Duration,
+    patience: Patience,
     stop: watch::Receiver<bool>,
 }
 
@@ -44,16 +51,22 @@ pub(crate) async fn serve(
     mut stop: watch::Receiver<bool>,
 ) {
     let places = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
-    let host = Host { router, tls, header_timeout: config.header_timeout, stop: stop.clone() };
+    let host = Host {
+        router,
+        tls,
+        header_timeout: config.header_timeout,
+        patience: Patience { idle: config.body_idle_timeout, total: config.body_timeout },
+        stop: stop.clone(),
+    };
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
             () = told(&mut stop) => break,
             Some(_) = open.join_next() => {}
-            (stream, place) = accept(&listener, &places) => {
+            (stream, peer, place) = accept(&listener, &places) => {
                 let host = host.clone();
                 open.spawn(async move {
-                    host.receive(stream).await;
+                    host.receive(stream, peer).await;
                     drop(place);
                 });
             }
@@ -70,11 +83,11 @@ pub(crate) async fn serve(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> (TcpStream, OwnedSemaphorePermit) {
+) -> (TcpStream, Peer, OwnedSemaphorePermit) {
     let place = Arc::clone(places).acquire_owned().await.expect("it is never closed");
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok((stream, address)) => return (stream, Peer(address.ip()), place),
             Err(_) => sleep(ACCEPT_PAUSE).await,
         }
     }
@@ -86,7 +99,7 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 }
 
 impl Host {
-    async fn receive(mut self, stream: TcpStream) {
+    async fn receive(mut self, stream: TcpStream, peer: Peer) {
         // Small answers should not wait for more to come.
         let _ = stream.set_nodelay(true);
         // Who has said nothing yet need not be waited for when the server stops.
@@ -99,24 +112,30 @@ impl Host {
             return;
         }
         match self.tls.take() {
-            None => self.converse(stream).await,
+            None => self.converse(stream, peer).await,
             Some(tls) => {
                 if let Ok(Ok(stream)) = timeout(self.header_timeout, tls.accept(stream)).await {
-                    self.converse(stream).await;
+                    self.converse(stream, peer).await;
                 }
             }
         }
     }
 
     /// Answers requests until one side ends the connection.
-    async fn converse(mut self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    async fn converse(
+        mut self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Peer,
+    ) {
         let router = TowerToHyperService::new(self.router);
-        let service =
-            service_fn(move |request: hyper::Request<Incoming>| Box::pin(router.call(request)));
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            Box::pin(router.call(request))
+        });
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Patient::new(stream, self.patience)), service);
         let stopped = {
             let ended = poll_fn(|context| connection.poll_without_shutdown(context));
             tokio::select! {
@@ -129,7 +148,7 @@ impl Host {
             Pin::new(&mut connection).graceful_shutdown();
             let _ = poll_fn(|context| connection.poll_without_shutdown(context)).await;
         }
-        let stream = connection.into_parts().io.into_inner();
+        let stream = connection.into_parts().io.into_inner().into_inner();
         let _ = timeout(LINGER, linger(stream)).await;
     }
 }

@@ -26,6 +26,7 @@ pub(crate) enum Kind {
     MethodNotAllowed,
     SlowBody,
     TooLarge,
+    KeyReused,
     Query(QueryErrorKind),
     Overloaded,
     Internal,
@@ -49,6 +50,7 @@ impl Kind {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "ERROR_METHOD_NOT_ALLOWED"),
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "ERROR_BODY_TIMEOUT"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "ERROR_LIMIT_EXCEEDED"),
+            Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "ERROR_IDEMPOTENCY_KEY_REUSED"),
             Self::Query(kind) => {
                 let status = match kind {
                     QueryErrorKind::LimitExceeded => StatusCode::PAYLOAD_TOO_LARGE,
@@ -79,6 +81,11 @@ pub(crate) struct ApiError {
 impl ApiError {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), place: None, echo: None, hints: Vec::new() }
+    }
+
+    /// Whether the request has more of something than is taken.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.kind == Kind::TooLarge
     }
 
     /// With advice on the query.
@@ -146,7 +153,13 @@ impl From<PutBodyError> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::new(Kind::Internal, store_message(&error))
+        let kind = match error {
+            StoreError::Busy => Kind::Overloaded,
+            StoreError::TooManySeries { .. } => Kind::TooLarge,
+            StoreError::KeyReused { .. } => Kind::KeyReused,
+            _ => Kind::Internal,
+        };
+        Self::new(kind, store_message(&error))
     }
 }
 

@@ -35,14 +35,18 @@ mod body;
 mod config;
 mod connections;
 mod error;
+mod intake;
 mod names;
 mod origin;
+mod patience;
 mod routes;
 mod server;
 mod server_error;
 mod source;
+mod spellings;
 mod tenants;
 mod tls;
+mod turns;
 
 pub use auth::TokenFile;
 pub use config::{OnTrouble, ServerConfig, TlsFiles};

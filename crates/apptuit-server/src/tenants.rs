@@ -1,21 +1,29 @@
 //! The tenants and their stores.
 
 use std::fs;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
 
-use apptuit_model::DataPoint;
-use apptuit_store::{EmbeddedStore, Store, StoreError, StoreOptions};
+use apptuit_model::wire::ContentEncoding;
+use apptuit_store::{EmbeddedStore, IdempotencyKey, Kept, Points, Store, StoreError, StoreOptions};
 use axum::http::HeaderMap;
+use tokio::sync::oneshot;
 
 use crate::auth::TokenFile;
 use crate::config::{OnTrouble, ServerConfig};
+use crate::connections::Peer;
 use crate::error::{ApiError, Kind};
+use crate::intake::{Intake, IntakeLimits};
 use crate::origin::{self, Hosts};
 use crate::server_error::ServerError;
+use crate::spellings::Spellings;
+use crate::turns::Client;
 
 /// Everyone, where there are no tokens.
 const DEFAULT_TENANT: &str = "default";
+
+/// Bytes of spellings of series that are kept, of all tenants together.
+const MAX_SPELLING_BYTES: usize = 128 << 20;
 
 /// What ends it that a store is read-only.
 pub(crate) const WAY_OUT: &str = "free space if the disk is full, then restart the server";
@@ -34,6 +42,7 @@ pub(crate) struct Tenants {
 pub(crate) struct Tenant {
     name: String,
     store: Arc<dyn Store>,
+    spellings: RwLock<Spellings>,
     /// Set by a write that failed: the store takes no others until it is opened again.
     read_only: AtomicBool,
 }
@@ -44,10 +53,12 @@ impl Tenants {
         let (dir, tokens) = (config.data_dir.as_path(), config.tokens.clone());
         fs::create_dir_all(dir)
             .map_err(|source| ServerError::DataDir { dir: dir.to_owned(), source })?;
+        let share = MAX_SPELLING_BYTES / tokens.as_ref().map_or(1, |t| t.tenants().count());
+        let options = StoreOptions { max_series: config.max_series, ..StoreOptions::default() };
         let open = |name: &str| {
             let file = dir.join(format!("{name}.sqlite"));
-            match EmbeddedStore::open(&file, StoreOptions::default()) {
-                Ok(store) => Ok(Arc::new(Tenant::new(name, Arc::new(store)))),
+            match EmbeddedStore::open(&file, options.clone()) {
+                Ok(store) => Ok(Arc::new(Tenant::new(name, Arc::new(store), share))),
                 Err(source) => Err(ServerError::Store { tenant: name.to_owned(), source }),
             }
         };
@@ -69,6 +80,14 @@ impl Tenants {
         };
         let tenant = self.all.iter().find(|tenant| tenant.name == name);
         tenant.cloned().ok_or_else(|| ApiError::new(Kind::Internal, "the tenant has no store"))
+    }
+
+    /// Who takes turns with others: the tenant, or where everyone is the same one, the address.
+    pub(crate) fn client(&self, tenant: &Tenant, peer: Option<&Peer>) -> Client {
+        match peer {
+            Some(Peer(address)) if self.tokens.is_none() => Client::at(*address),
+            _ => Client::of_tenant(&tenant.name),
+        }
     }
 
     /// Whether every tenant can write.
@@ -93,14 +112,15 @@ impl Tenants {
         Self {
             tokens: None,
             hosts: Hosts::Any,
-            all: vec![Arc::new(Tenant::new(DEFAULT_TENANT, store))],
+            all: vec![Arc::new(Tenant::new(DEFAULT_TENANT, store, MAX_SPELLING_BYTES))],
         }
     }
 }
 
 impl Tenant {
-    fn new(name: &str, store: Arc<dyn Store>) -> Self {
-        Self { name: name.to_owned(), store, read_only: AtomicBool::new(false) }
+    fn new(name: &str, store: Arc<dyn Store>, max_spelling_bytes: usize) -> Self {
+        let spellings = RwLock::new(Spellings::new(max_spelling_bytes));
+        Self { name: name.to_owned(), store, spellings, read_only: AtomicBool::new(false) }
     }
 
     /// What the tenant keeps.
@@ -108,13 +128,48 @@ impl Tenant {
         &*self.store
     }
 
-    /// Keeps points, and remembers it and tells of it if the store takes no more.
+    /// Reads a body whose points are to be kept.
+    pub(crate) fn read(
+        &self,
+        intake: &mut Intake,
+        body: &[u8],
+        encoding: ContentEncoding,
+        limits: IntakeLimits,
+    ) -> Result<(), ApiError> {
+        intake.read(body, encoding, limits, &*self.store, &self.spellings)
+    }
+
+    /// Keeps points unless they were kept under this key before.
     pub(crate) fn append(
         &self,
-        points: &[DataPoint],
+        points: &Points,
+        key: Option<&IdempotencyKey>,
         on_trouble: &OnTrouble,
     ) -> Result<(), ApiError> {
-        let appended = self.store.append(points);
+        self.told(self.store.append(points, key), on_trouble)
+    }
+
+    /// Begins to do so. What comes of it is for [`told`](Self::told), and so is an error.
+    pub(crate) fn begin_append(
+        &self,
+        points: &Points,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<oneshot::Receiver<Result<Kept, StoreError>>, StoreError> {
+        let (then, outcome) = oneshot::channel();
+        let then = Box::new(move |kept| {
+            // Who has left need not be told.
+            let _ = then.send(kept);
+        });
+        self.store.append_then(points, key, then)?;
+        Ok(outcome)
+    }
+
+    /// What became of an append. If the store takes no more, that is remembered and told.
+    pub(crate) fn told(
+        &self,
+        appended: Result<Kept, StoreError>,
+        on_trouble: &OnTrouble,
+    ) -> Result<(), ApiError> {
         if let Err(error @ (StoreError::Io { .. } | StoreError::Poisoned { .. })) = &appended
             && !self.read_only.swap(true, Ordering::Relaxed)
         {
@@ -123,6 +178,7 @@ impl Tenant {
                 self.name
             ));
         }
-        Ok(appended?)
+        appended?;
+        Ok(())
     }
 }

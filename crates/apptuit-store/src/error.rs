@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use apptuit_model::Timestamp;
 
+use crate::IdempotencyKey;
+
 /// Why a store could not do what was asked.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -51,6 +53,18 @@ pub enum StoreError {
     },
     /// The store was closed.
     Closed,
+    /// A name is new, and the store has as many series as it may.
+    TooManySeries {
+        /// The most series.
+        limit: usize,
+    },
+    /// Too much waits to be written. Nothing was kept; a later try may succeed.
+    Busy,
+    /// Other points were kept under this key. Nothing was kept.
+    KeyReused {
+        /// The key.
+        key: IdempotencyKey,
+    },
     /// The operating system or the disk refused.
     Io {
         /// What was being done: "open", "commit points to".
@@ -93,6 +107,13 @@ impl fmt::Display for StoreError {
                  {cause}"
             ),
             Self::Closed => f.write_str("the store is closed"),
+            Self::TooManySeries { limit } => {
+                write!(f, "the store has `{limit}` series, and takes no new ones")
+            }
+            Self::Busy => f.write_str("too much waits to be written, try again later"),
+            Self::KeyReused { key } => {
+                write!(f, "idempotency key `{key}` was used for other points")
+            }
             Self::Io { doing, file, source } => {
                 write!(f, "cannot {doing} `{}`: {source}", file.display())
             }

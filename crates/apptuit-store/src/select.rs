@@ -1,12 +1,18 @@
 //! What a reader asks for, and how much it may read.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
+
+use apptuit_model::{Step, TimeSeries, TimeSeriesName, Timestamp};
+
+use crate::StoreError;
+pub use crate::embedded::Summary;
 
 /// Answers whether the reader has gone; see [`ReadLimits::cancelled`].
 pub type Cancelled = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// How much one [`select`](crate::Store::select) may read.
+/// How much one [`select`](crate::Store::select) or [`scan`](crate::Store::scan) may read.
 #[derive(Clone)]
 pub struct ReadLimits {
     /// The most series with points in the range.
@@ -32,6 +38,84 @@ impl fmt::Debug for ReadLimits {
             .field("cancelled", &self.cancelled.is_some())
             .finish()
     }
+}
+
+/// Series that a store has selected, to be read one by one, perhaps by several threads. What is read
+/// is what was there when they were selected.
+pub trait Scan: Send + Sync + fmt::Debug {
+    /// The number of series.
+    fn series(&self) -> usize;
+
+    /// The name of a series, which is numbered from 0.
+    fn name(&self, n: usize) -> &TimeSeriesName;
+
+    /// About how many points [`read`](Self::read) looks at, of all series together: those of a chunk
+    /// that is not all in the range count as if they were evenly spread.
+    fn to_decode(&self, step: Option<Step>) -> u64;
+
+    /// Hands the points of a series to `take`, ascending strictly in time, in pieces of any size,
+    /// until there are no more or `take` breaks. With a `step`, points that lie in one step of the
+    /// grid, which is counted from the epoch, may come as their summary.
+    ///
+    /// # Errors
+    ///
+    /// The points are damaged: [`StoreError::Corrupt`] says where.
+    fn read(
+        &self,
+        n: usize,
+        step: Option<Step>,
+        take: &mut TakePiece<'_>,
+    ) -> Result<(), StoreError>;
+}
+
+/// Series that stand in memory.
+#[derive(Debug)]
+pub(crate) struct Selected(pub(crate) Vec<TimeSeries>);
+
+impl Scan for Selected {
+    fn series(&self) -> usize {
+        self.0.len()
+    }
+
+    fn name(&self, n: usize) -> &TimeSeriesName {
+        self.0.get(n).expect("there are that many series").name()
+    }
+
+    fn to_decode(&self, _step: Option<Step>) -> u64 {
+        self.0.iter().map(|series| series.len() as u64).sum()
+    }
+
+    fn read(
+        &self,
+        n: usize,
+        _step: Option<Step>,
+        take: &mut TakePiece<'_>,
+    ) -> Result<(), StoreError> {
+        let series = self.0.get(n).expect("there are that many series");
+        let _: ControlFlow<()> = take(Piece::Points(series.timestamps(), series.values()));
+        Ok(())
+    }
+}
+
+/// Takes a piece of a series.
+pub type TakePiece<'a> = dyn FnMut(Piece<'_>) -> ControlFlow<()> + 'a;
+
+/// Points of a series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Piece<'a> {
+    /// Instants, and as many values.
+    Points(&'a [Timestamp], &'a [f64]),
+    /// What is known of points, all of them finite.
+    Summary(&'a Summary),
+}
+
+/// About how much there is to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Estimate {
+    /// Series that may have points in the range.
+    pub series: u64,
+    /// Points that are looked at, as of [`Scan::to_decode`].
+    pub points: u64,
 }
 
 /// What [`suggest`](crate::Store::suggest) completes.

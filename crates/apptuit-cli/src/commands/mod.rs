@@ -4,6 +4,8 @@ pub(crate) mod demo;
 pub(crate) mod query;
 pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod spool;
+pub(crate) mod store;
 
 use std::fs;
 use std::time::Duration;

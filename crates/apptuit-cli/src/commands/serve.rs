@@ -50,6 +50,7 @@ fn apply(limits: &Limits, config: &mut ServerConfig) {
         (&mut config.max_points, limits.max_points),
         (&mut config.max_held_bytes, limits.max_held_bytes),
         (&mut config.max_inflating_bytes, limits.max_inflating_bytes),
+        (&mut config.max_series, limits.max_series),
         (&mut config.max_query_series, limits.max_query_series),
         (&mut config.max_query_points, limits.max_query_points),
         (&mut config.max_query_bytes, limits.max_query_bytes),

@@ -14,6 +14,7 @@ pub(super) fn apptuit(args: &[&str], input: &str) -> Output {
         .env_remove("APPTUIT_API_ENDPOINT")
         .env_remove("APPTUIT_API_TOKEN")
         .env_remove("APPTUIT_PY_TOKEN")
+        .env_remove("APPTUIT_SPOOL_DIR")
         .env_remove("APPTUIT_TAGS")
         .env_remove("APPTUIT_PY_TAGS")
         .stdin(Stdio::piped())

@@ -13,7 +13,10 @@ const ARROWS: [(&str, &[&str]); 8] = [
     ("apptuit-store", &["apptuit-model"]),
     ("apptuit", &["apptuit-metrics", "apptuit-model"]),
     ("apptuit-server", &["apptuit-metrics", "apptuit-model", "apptuit-query", "apptuit-store"]),
-    ("apptuit-cli", &["apptuit", "apptuit-model", "apptuit-query", "apptuit-server"]),
+    (
+        "apptuit-cli",
+        &["apptuit", "apptuit-model", "apptuit-query", "apptuit-server", "apptuit-store"],
+    ),
     ("apptuit-python", &["apptuit"]),
 ];
 

@@ -5,3 +5,5 @@ mod kill;
 mod layers;
 mod query;
 mod server;
+mod spool;
+mod store;

@@ -99,9 +99,15 @@ impl Connection {
 
     /// Puts a JSON body; gives the status.
     pub(crate) fn put(&mut self, body: &str) -> std::io::Result<u16> {
+        self.put_with_key(body, None)
+    }
+
+    /// The same, with what makes a resend recognisable.
+    pub(crate) fn put_with_key(&mut self, body: &str, key: Option<&str>) -> std::io::Result<u16> {
+        let key = key.map(|key| format!("Idempotency-Key: {key}\r\n")).unwrap_or_default();
         let request = format!(
             "POST /api/put HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{body}",
+             {key}Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
         self.0.get_mut().write_all(request.as_bytes())?;

@@ -2,14 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{Read as _, Write};
+use std::io::Write;
 
-use flate2::bufread::GzDecoder;
+use flate2::{Compress, Compression, FlushCompress, Status};
 use flate2::write::{GzEncoder, ZlibEncoder};
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-/// Room made for an inflated body before anything is known of its size.
-const FIRST_ROOM_BYTES: usize = 16 * 1024;
+use super::inflate::{InflateError, Inflater};
 
 /// Room made for a packed body at first, and up to where it is doubled.
 const SMALL_ROOM_BYTES: usize = 4 * 1024;
@@ -85,8 +83,11 @@ impl ContentEncoding {
                 Err(InflateError::TooLarge { limit_bytes })
             }
             Self::Identity => Ok(Cow::Borrowed(body)),
-            Self::Deflate => inflate_zlib(body, limit_bytes).map(Cow::Owned),
-            Self::Gzip => inflate_gzip(body, limit_bytes).map(Cow::Owned),
+            Self::Deflate | Self::Gzip => {
+                let mut inflater = Inflater::default();
+                inflater.unpack(self, body, limit_bytes)?;
+                Ok(Cow::Owned(inflater.into_body()))
+            }
         }
     }
 }
@@ -97,32 +98,6 @@ impl fmt::Display for ContentEncoding {
         f.write_str(self.as_str())
     }
 }
-
-/// Why a body could not be inflated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum InflateError {
-    /// The inflated body is larger than what is taken.
-    TooLarge {
-        /// The most that is taken.
-        limit_bytes: usize,
-    },
-    /// The compressed body is damaged, cut short or followed by other bytes.
-    Malformed,
-}
-
-impl fmt::Display for InflateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLarge { limit_bytes } => {
-                write!(f, "the body is too large: at most {limit_bytes} bytes are taken")
-            }
-            Self::Malformed => f.write_str("the compressed body is damaged or cut short"),
-        }
-    }
-}
-
-impl std::error::Error for InflateError {}
 
 /// How much time is spent on making a body small.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -236,45 +211,6 @@ fn written<W: Write>(
 ) -> Vec<u8> {
     let packed = encoder.write_all(body).and_then(|()| finish(encoder));
     packed.expect("a vector takes every byte")
-}
-
-/// Drives the stream by hand: flate2's readers take the end of the input for the end of the stream.
-fn inflate_zlib(body: &[u8], limit_bytes: usize) -> Result<Vec<u8>, InflateError> {
-    let too_large = InflateError::TooLarge { limit_bytes };
-    let mut stream = Decompress::new(true);
-    let mut out = Vec::with_capacity(FIRST_ROOM_BYTES.min(limit_bytes.saturating_add(1)));
-    loop {
-        let consumed = usize::try_from(stream.total_in()).map_err(|_| too_large)?;
-        let rest = body.get(consumed..).unwrap_or_default();
-        let before = out.len();
-        let status = stream
-            .decompress_vec(rest, &mut out, FlushDecompress::None)
-            .map_err(|_| InflateError::Malformed)?;
-        if out.len() > limit_bytes {
-            return Err(too_large);
-        }
-        let read = usize::try_from(stream.total_in()).map_err(|_| too_large)?;
-        if status == Status::StreamEnd {
-            return if read == body.len() { Ok(out) } else { Err(InflateError::Malformed) };
-        }
-        if out.len() == out.capacity() {
-            out.reserve(out.len().min(limit_bytes.saturating_add(1) - out.len()).max(1));
-        } else if (read, out.len()) == (consumed, before) {
-            // Room for output and nothing happened: the input ended before the stream.
-            return Err(InflateError::Malformed);
-        }
-    }
-}
-
-fn inflate_gzip(body: &[u8], limit_bytes: usize) -> Result<Vec<u8>, InflateError> {
-    let mut stream = GzDecoder::new(body);
-    let limit = u64::try_from(limit_bytes).unwrap_or(u64::MAX).saturating_add(1);
-    let mut out = Vec::new();
-    stream.by_ref().take(limit).read_to_end(&mut out).map_err(|_| InflateError::Malformed)?;
-    if out.len() > limit_bytes {
-        return Err(InflateError::TooLarge { limit_bytes });
-    }
-    if stream.into_inner().is_empty() { Ok(out) } else { Err(InflateError::Malformed) }
 }
 
 #[cfg(test)]

@@ -4,19 +4,20 @@
 //! seconds, with a fraction only where there is one, and above 10^11 milliseconds.
 
 mod encoding;
+mod inflate;
 mod nearest;
 mod number;
 mod put;
 mod query;
-#[expect(dead_code, reason = "its users come next")]
 mod scan;
 mod sha1;
 
-pub use encoding::{ContentEncoding, InflateError, PackEffort};
+pub use encoding::{ContentEncoding, PackEffort};
+pub use inflate::{InflateError, Inflater};
 pub use number::timestamp_text;
 pub use put::{
-    DecodedPut, PointError, PutAnswer, PutBodyError, PutPacker, RefusedPoint, decode_points,
-    decode_put, encode_points, encode_series,
+    DecodedPut, NewSeries, PointError, PutAnswer, PutBodyError, PutColumns, PutLimits,
+    PutPacker, RefusedPoint, SeriesNumbers, decode_points, decode_put, encode_points, encode_series,
 };
 pub use query::{
     AnswerError, AnswerOutput, AnswerSeries, QueryAnswer, QueryEcho, QueryFailure, QueryStats,

@@ -107,6 +107,11 @@ pub(super) fn parse_tolerantly<T, E>(
     })
 }
 
+/// The token that the text begins with.
+pub(super) fn bare_token(text: &str) -> Option<&'static str> {
+    BARE_TOKENS.into_iter().find(|token| text.starts_with(token))
+}
+
 /// Puts quotes around bare tokens outside strings.
 pub(super) fn quote_bare_tokens(body: &str) -> Cow<'_, str> {
     let (mut out, mut copied) = (String::new(), 0);
@@ -118,8 +123,7 @@ pub(super) fn quote_bare_tokens(body: &str) -> Cow<'_, str> {
             b'\\' if in_string => length = 2,
             b'"' => in_string = !in_string,
             b'N' | b'I' | b'-' if !in_string => {
-                let rest = &body[at..];
-                if let Some(token) = BARE_TOKENS.iter().find(|token| rest.starts_with(**token)) {
+                if let Some(token) = bare_token(&body[at..]) {
                     length = token.len();
                     out.push_str(&body[copied..at]);
                     out.extend(["\"", token, "\""]);
@@ -162,6 +166,19 @@ mod tests {
         assert_eq!(print(f64::INFINITY), "null");
         assert_eq!(print(1e300).parse(), Ok(1e300));
         assert_eq!(print(5e-324).parse(), Ok(5e-324));
+    }
+
+    #[test]
+    fn whole_numbers_read_back_as_the_same_bits() {
+        let edges = [0.0, -0.0, 1.0, 1e15, 1e16, 9_007_199_254_740_993.0, 1e18, 1e19, f64::MAX];
+        let near = edges.into_iter().flat_map(|edge| [edge.next_down(), edge, edge.next_up()]);
+        for value in near.flat_map(|value| [value, -value]).filter(|value| value.is_finite()) {
+            let mut out = String::new();
+            push_f64(&mut out, value);
+            let read: serde_json::Number = serde_json::from_str(&out).expect("JSON");
+            assert!(read.is_f64(), "{out}");
+            assert_eq!(out.parse().map(f64::to_bits), Ok(value.to_bits()), "{out}");
+        }
     }
 
     #[test]

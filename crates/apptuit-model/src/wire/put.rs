@@ -1,10 +1,13 @@
 //! Points on their way in, and the answer to them.
 
 mod answer;
+mod columns;
 mod decode;
+mod reader;
 mod writer;
 
 pub use answer::{PointError, PutAnswer};
+pub use columns::{NewSeries, PutColumns, PutLimits, SeriesNumbers};
 pub use decode::{DecodedPut, PutBodyError, RefusedPoint, decode_points, decode_put};
 pub use writer::PutPacker;
 

@@ -165,12 +165,7 @@ impl<'text> Scan<'text> {
     }
 }
 
-impl<'text> Number<'text> {
-    /// As it is written.
-    pub(super) fn text(&self) -> &'text str {
-        self.text
-    }
-
+impl Number<'_> {
     /// The nearest double; infinite if it is beyond all.
     #[inline]
     pub(super) fn value(&self) -> f64 {
@@ -293,7 +288,7 @@ mod tests {
             .filter(|raw| raw.get() == text && !text.starts_with(['"', '{', '[', 't', 'f', 'n']));
         assert_eq!(read.is_some(), oracle.is_some(), "{text}");
         let Some(read) = read else { return };
-        assert_eq!(read.text(), text);
+        assert_eq!(read.text, text);
         // The library refuses what is beyond all doubles; the standard library says infinite.
         let value = serde_json::from_str::<f64>(text).or_else(|_| text.parse());
         let value = value.expect("a number has a value");

@@ -50,8 +50,8 @@ fn what_a_fuzzer_has_found_is_mended() {
     let found = kept("regressions");
     for (file, bytes) in found {
         let of_target = |(_, name, _): &&(_, &str, _)| file.starts_with(&format!("{name}-"));
-        let target = TARGETS.iter().find(of_target);
-        let (_, _, target) = target.unwrap_or_else(|| panic!("`{file}` begins with no target"));
+        // Other crates' tests run those of their targets.
+        let Some((_, _, target)) = TARGETS.iter().find(of_target) else { continue };
         println!("{file}");
         target(&bytes);
     }

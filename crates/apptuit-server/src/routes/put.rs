@@ -2,26 +2,32 @@
 
 use std::sync::Arc;
 
-use apptuit_model::DataPoint;
 use apptuit_model::limits::BATCH_POINTS;
-use apptuit_model::wire::{
-    ContentEncoding, DecodedPut, InflateError, PointError, PutAnswer, RefusedPoint, decode_put,
-};
+use apptuit_model::wire::{ContentEncoding, PointError, PutAnswer, PutLimits, RefusedPoint};
+use apptuit_store::{IdempotencyKey, StoreError};
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_ENCODING;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::task::spawn_blocking;
 
 use super::parameters::Parameters;
 use super::{finished, json};
+use crate::admission::Room;
 use crate::app::App;
-use crate::body::receive;
+use crate::body::{Received, receive};
 use crate::config::ServerConfig;
 use crate::error::{ApiError, Kind};
+use crate::intake::{Intake, IntakeLimits, Lent, SMALL_BODY_BYTES, SMALL_INFLATED_BYTES};
+use crate::tenants::Tenant;
+use crate::turns::Turn;
 
+/// What makes a resend recognisable.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Refused points named in one answer: every one of a full batch of a reporter.
 const MAX_NAMED: usize = BATCH_POINTS;
+/// What a point takes once it is read.
+const POINT_BYTES: usize = 48;
 /// Characters of the reason a point is refused for: it may quote what the caller sent.
 const MAX_REASON_CHARS: usize = 300;
 
@@ -43,6 +49,7 @@ pub(crate) async fn put(
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
     let tenant = app.tenants.of(&head.headers)?;
+    let client = app.tenants.client(&tenant, head.extensions.get());
     let parameters = Parameters::of(head.uri.query().unwrap_or_default());
     let detail = match (parameters.switch("details")?, parameters.switch("summary")?) {
         (true, _) => Detail::Points,
@@ -50,24 +57,117 @@ pub(crate) async fn put(
         (false, false) => Detail::OnlyFailure,
     };
     let encoding = encoding(&head.headers)?;
+    let key = idempotency_key(&head.headers)?;
     let limits = app.body_limits(app.config.max_body_bytes);
     let body = receive(body, limits, app.admission.memory()).await?;
 
-    let turn = app.admission.put().await?;
-    let mut room = app.admission.inflation(encoding, body.bytes.len()).await?;
-    let work = spawn_blocking(move || {
-        let decoded = decode(&body.bytes, encoding, &app.config)?;
-        // What follows needs only the points.
-        drop(body);
-        room.shrink_to(decoded.points.len().saturating_mul(size_of::<DataPoint>()));
-        if !decoded.points.is_empty() {
-            tenant.append(&decoded.points, &app.config.on_trouble)?;
-        }
-        drop((turn, room));
-        Ok(answer(decoded))
-    });
-    let answer = finished(work.await)?;
+    let turn = app.admission.put(client).await?;
+    let max_told = if detail == Detail::Counts { 0 } else { MAX_NAMED };
+    let put = Put { tenant, encoding, key, max_told };
+    let answer = if let Some(read) = put.read_small(&app, &body.bytes) {
+        put.keep_small(app, read?).await?
+    } else {
+        let reading = app.admission.reading(client).await?;
+        let room = app.admission.inflation(encoding, body.bytes.len()).await?;
+        let work = spawn_blocking(move || put.large(&app, body, reading, room));
+        finished(work.await)?
+    };
+    drop(turn);
     Ok(respond(&answer, detail))
+}
+
+/// What there is to know of a body before it is read.
+struct Put {
+    tenant: Arc<Tenant>,
+    encoding: ContentEncoding,
+    key: Option<IdempotencyKey>,
+    max_told: usize,
+}
+
+impl Put {
+    /// Reads a small body where it is: to hand it to another thread would cost more. `None` if it
+    /// turns out to be a large one.
+    fn read_small(&self, app: &App, body: &[u8]) -> Option<Result<Lent, ApiError>> {
+        let limits = self.limits(&app.config);
+        if body.len() > SMALL_BODY_BYTES || limits.max_bytes < SMALL_INFLATED_BYTES {
+            return None;
+        }
+        let mut intake = app.intakes.lend(body.len());
+        let small = IntakeLimits { max_bytes: SMALL_INFLATED_BYTES, ..limits };
+        match self.tenant.read(&mut intake, body, self.encoding, small) {
+            Ok(()) => Some(Ok(intake)),
+            Err(error) if error.is_too_large() => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// Keeps the points of a small body, without a thread that waits for the disk.
+    async fn keep_small(self, app: Arc<App>, intake: Lent) -> Result<PutAnswer, ApiError> {
+        if intake.points().is_empty() {
+            return Ok(answer(&intake));
+        }
+        let told = match self.tenant.begin_append(intake.points(), self.key.as_ref()) {
+            Ok(outcome) => outcome.await.map_err(|_| {
+                ApiError::new(Kind::Internal, "the store ended before the points were written")
+            })?,
+            // It may have room in a while.
+            Err(StoreError::Busy) => {
+                let work = spawn_blocking(move || self.keep(&app, &intake));
+                return finished(work.await);
+            }
+            Err(error) => Err(error),
+        };
+        self.tenant.told(told, &app.config.on_trouble)?;
+        Ok(answer(&intake))
+    }
+
+    /// Reads a large body and keeps its points.
+    fn large(
+        &self,
+        app: &App,
+        body: Received,
+        reading: Turn,
+        mut room: Room,
+    ) -> Result<PutAnswer, ApiError> {
+        let mut intake = app.intakes.lend(body.bytes.len());
+        self.tenant.read(&mut intake, &body.bytes, self.encoding, self.limits(&app.config))?;
+        // What follows needs only the points, and hardly any work.
+        drop((body, reading));
+        room.shrink_to(intake.points().len().saturating_mul(POINT_BYTES));
+        self.keep(app, &intake)
+    }
+
+    fn keep(&self, app: &App, intake: &Lent) -> Result<PutAnswer, ApiError> {
+        if !intake.points().is_empty() {
+            let on_trouble = &app.config.on_trouble;
+            self.tenant.append(intake.points(), self.key.as_ref(), on_trouble)?;
+        }
+        Ok(answer(intake))
+    }
+
+    fn limits(&self, config: &ServerConfig) -> IntakeLimits {
+        let put = PutLimits { max_points: config.max_points, max_told: self.max_told };
+        IntakeLimits { max_bytes: config.max_inflated_bytes, put }
+    }
+}
+
+/// The key the sender chose for this body, if there is one.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiError> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let key = value.to_str().ok().and_then(IdempotencyKey::new).filter(|_| values.next().is_none());
+    key.map(Some).ok_or_else(|| {
+        let shown: String = String::from_utf8_lossy(value.as_bytes())
+            .chars()
+            .take(IdempotencyKey::MAX_LENGTH)
+            .collect();
+        let most = IdempotencyKey::MAX_LENGTH;
+        let message = format!(
+            "idempotency key `{shown}` is not taken: expected one of 1 to {most} visible ASCII \
+             characters"
+        );
+        ApiError::new(Kind::InvalidRequest, message)
+    })
 }
 
 /// How the body is packed, as its headers say.
@@ -87,33 +187,14 @@ fn encoding(headers: &HeaderMap) -> Result<ContentEncoding, ApiError> {
     }
 }
 
-fn decode(
-    body: &[u8],
-    encoding: ContentEncoding,
-    config: &ServerConfig,
-) -> Result<DecodedPut, ApiError> {
-    let json = encoding.unpack(body, config.max_inflated_bytes);
-    let json = json.map_err(|error| match (error, encoding) {
-        (InflateError::TooLarge { limit_bytes }, _) => ApiError::new(
-            Kind::TooLarge,
-            format!("the body is too large once inflated: at most {limit_bytes} bytes are taken"),
-        ),
-        (_, ContentEncoding::Deflate) => {
-            ApiError::new(Kind::InvalidBody, "the body is not whole and sound zlib data")
-        }
-        _ => ApiError::new(Kind::InvalidBody, "the body is not whole and sound gzip data"),
-    })?;
-    Ok(decode_put(&json, config.max_points)?)
-}
-
-fn answer(decoded: DecodedPut) -> PutAnswer {
-    let (kept, refused) = (decoded.points.len(), decoded.refused.len());
-    let named = decoded.refused.into_iter().take(MAX_NAMED);
-    let named = named.map(|RefusedPoint { index, datapoint, reason }| PointError {
-        index: Some(index),
-        datapoint,
-        error: shortened(reason),
+fn answer(intake: &Intake) -> PutAnswer {
+    let (named, refused) = intake.refused();
+    let named = named.iter().map(|RefusedPoint { index, datapoint, reason }| PointError {
+        index: Some(*index),
+        datapoint: datapoint.clone(),
+        error: shortened(reason.clone()),
     });
+    let kept = intake.points().len();
     PutAnswer { success: kept as u64, failed: refused as u64, errors: named.collect() }
 }
 

@@ -1,16 +1,19 @@
 //! What a real store rarely does: failing, and taking too long.
 
 use std::fmt::Debug;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apptuit_metrics::SystemClock;
-use apptuit_model::{DataPoint, Selector, TimeRange, TimeSeries, Timestamp};
-use apptuit_store::{ReadLimits, Store, StoreError, StoreStats, Suggest};
+use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
+use apptuit_store::{
+    Answer, EmbeddedStore, IdempotencyKey, Kept, Points, ReadLimits, SeriesId, Store, StoreError,
+    StoreOptions, StoreStats, Suggest, WallClock,
+};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{Request, Response};
+use axum::http::{HeaderMap, Request, Response};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
@@ -40,7 +43,21 @@ impl FullDisk {
 }
 
 impl Store for FullDisk {
-    fn append(&self, _: &[DataPoint]) -> Result<(), StoreError> {
+    fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
+        Ok(SeriesId::new(1))
+    }
+
+    fn append_then(
+        &self,
+        points: &Points,
+        key: Option<&IdempotencyKey>,
+        then: Answer,
+    ) -> Result<(), StoreError> {
+        then(self.append(points, key));
+        Ok(())
+    }
+
+    fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
         if self.appends.fetch_add(1, Ordering::Relaxed) == 0 {
             return Err(Self::error("commit points to"));
         }
@@ -70,6 +87,53 @@ impl Store for FullDisk {
     }
 }
 
+/// Has no room for points.
+#[derive(Debug, Default)]
+struct Busy {
+    waited: AtomicUsize,
+}
+
+impl Store for Busy {
+    fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
+        Ok(SeriesId::new(1))
+    }
+
+    fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
+        self.waited.fetch_add(1, Ordering::SeqCst);
+        Err(StoreError::Busy)
+    }
+
+    fn append_then(
+        &self,
+        _: &Points,
+        _: Option<&IdempotencyKey>,
+        _: Answer,
+    ) -> Result<(), StoreError> {
+        Err(StoreError::Busy)
+    }
+
+    fn select(
+        &self,
+        _: &Selector,
+        _: TimeRange,
+        _: &ReadLimits,
+    ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
+        Ok(None)
+    }
+
+    fn suggest(&self, _: Suggest<'_>, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn stats(&self) -> StoreStats {
+        StoreStats::default()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
 /// Reads until it is cancelled.
 #[derive(Debug, Default)]
 struct Endless {
@@ -78,8 +142,22 @@ struct Endless {
 }
 
 impl Store for Endless {
-    fn append(&self, _: &[DataPoint]) -> Result<(), StoreError> {
+    fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
+        Ok(SeriesId::new(1))
+    }
+
+    fn append_then(
+        &self,
+        points: &Points,
+        key: Option<&IdempotencyKey>,
+        then: Answer,
+    ) -> Result<(), StoreError> {
+        then(self.append(points, key));
         Ok(())
+    }
+
+    fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
+        Ok(Kept::Now)
     }
 
     fn select(
@@ -162,6 +240,48 @@ fn a_write_that_fails_is_not_acknowledged_and_the_health_shows_it() {
                            server",
             })
         );
+    });
+}
+
+#[test]
+fn a_key_is_forgotten_after_a_day() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hours = Arc::new(AtomicI64::new(0));
+    let clock = {
+        let hours = Arc::clone(&hours);
+        WallClock::new(move || {
+            Timestamp::from_secs(1_500_000_000 + 3600 * hours.load(Ordering::SeqCst))
+        })
+    };
+    let options = StoreOptions { clock, ..StoreOptions::default() };
+    let store = EmbeddedStore::open(&folder.path().join("points.sqlite"), options);
+    run(async {
+        let (app, router) = app(Arc::new(store.expect("a store")), ServerConfig::default());
+        let appends =
+            || app.tenants.of(&HeaderMap::new()).expect("a tenant").store().stats().appends;
+        // The key lives from the first append on; a resend does not prolong it.
+        for (hour, kept) in [(0, 1), (1, 1), (23, 1), (25, 2), (26, 2), (48, 2), (50, 3)] {
+            hours.store(hour, Ordering::SeqCst);
+            let request = Request::post("/api/put").header("Idempotency-Key", "k");
+            let request = request.body(Body::from(POINT)).expect("a request");
+            let service = TowerToHyperService::new(router.clone());
+            assert_eq!(service.call(request).await.expect("an answer").status(), 204);
+            assert_eq!(appends(), kept, "after {hour} hours");
+        }
+    });
+}
+
+#[test]
+fn a_body_waits_for_room_in_the_store_and_is_then_told_to_come_back() {
+    run(async {
+        let store = Arc::new(Busy::default());
+        let (_, router) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
+        let answer = ask(&router, "POST", "/api/put", POINT).await;
+        assert_eq!(answer.headers()["retry-after"], "5");
+        let (status, kind, message) = failure(answer).await;
+        assert_eq!((status, kind.as_str()), (503, "ERROR_OVERLOADED"));
+        assert_eq!(message, "too much waits to be written, try again later");
+        assert_eq!(store.waited.load(Ordering::SeqCst), 1);
     });
 }
 

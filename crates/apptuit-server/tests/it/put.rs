@@ -3,11 +3,12 @@
 use std::io::Write as _;
 use std::thread;
 
+use apptuit_server::Server;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use serde_json::json;
 
-use crate::support::{TestServer, connect, exchange, point, request};
+use crate::support::{Reply, TestServer, assert_fails, config, connect, exchange, point, request};
 
 fn zlib(body: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
@@ -175,4 +176,125 @@ fn a_body_may_come_in_chunks() {
     );
     assert_eq!(exchange(connect(server.address()), chunked.as_bytes()).status, 204);
     assert_eq!(server.query("fetch('m')", 0, 100).values(), [1.0]);
+}
+
+#[test]
+fn points_of_series_beyond_the_limit_are_refused_and_those_of_known_ones_are_kept() {
+    let server = TestServer::with(|config| config.max_series = 2);
+    let known = format!("[{},{}]", point("m", "a", 60, 1.0), point("m", "b", 60, 1.0));
+    assert_eq!(server.put("", &known).status, 204);
+    for _ in 0..2 {
+        let hosts = ["a", "c", "b", "c", "d"];
+        let points: Vec<_> = hosts.iter().map(|host| point("m", host, 120, 2.0)).collect();
+        let answer = server.put("?details", format!("[{}]", points.join(","))).json();
+        assert_eq!((&answer["success"], &answer["failed"]), (&json!(2), &json!(3)));
+        let errors = answer["errors"].as_array().expect("a list");
+        let indexes: Vec<_> = errors.iter().map(|error| error["index"].as_u64()).collect();
+        assert_eq!(indexes, [Some(1), Some(3), Some(4)]);
+        assert_eq!(errors[0]["error"], "the store has `2` series, and takes no new ones");
+        assert_eq!(errors[0]["datapoint"]["tags"]["host"], "c");
+    }
+    let count = server.query("fetch('m').count()", 120, 120).values();
+    assert_eq!(count, [2.0]);
+}
+
+#[test]
+fn one_series_spelled_in_several_ways_is_one_series_and_the_last_value_wins() {
+    let server = TestServer::start();
+    let spelled = [
+        r#"{"metric":"m","timestamp":60,"value":1,"tags":{"a":"1","b":"2"}}"#,
+        r#"{"metric":"m","timestamp":60,"value":2,"tags":{"b":"2","a":"1"}}"#,
+        r#"{"metric":"\u006d","timestamp":60,"value":3,"tags":{"a":1,"b":"2"}}"#,
+        r#"{ "value" : 4 , "tags" : {"a" : "1", "b" : "2"}, "timestamp" : 60, "metric" : "m" }"#,
+    ];
+    for _ in 0..2 {
+        // Each order has another last one; the first round learns, the second one knows.
+        for last in 0..spelled.len() {
+            let mut points = spelled.to_vec();
+            points.rotate_left(last);
+            assert_eq!(server.put("", format!("[{}]", points.join(","))).status, 204);
+            let expected = [4.0, 1.0, 2.0, 3.0][last];
+            assert_eq!(server.query("fetch('m')", 0, 100).values(), [expected]);
+        }
+    }
+}
+
+/// Puts with a key.
+fn keyed(server: &TestServer, key: &str, body: &str) -> Reply {
+    server.send("POST", "/api/put?details", &[("Idempotency-Key", key)], body.as_bytes())
+}
+
+#[test]
+fn a_resend_with_its_key_is_answered_alike_and_changes_nothing() {
+    let server = TestServer::start();
+    let bad = point("m m", "a", 60, 1.0);
+    let body = format!("[{},{bad}]", point("m", "a", 60, 1.0));
+    let first = keyed(&server, "8e03978e-40d5-43dd-bc93-6894a57f9324", &body);
+    assert_eq!((first.status, &first.json()["success"]), (400, &json!(1)));
+    // A later value: if the resend were kept, it would win.
+    assert_eq!(server.put("", point("m", "a", 60, 2.0)).status, 204);
+    let again = keyed(&server, "8e03978e-40d5-43dd-bc93-6894a57f9324", &body);
+    assert_eq!((again.status, again.text()), (first.status, first.text()));
+    assert_eq!(server.query("fetch('m')", 0, 100).values(), [2.0]);
+    // Under another key it is another body.
+    assert_eq!(keyed(&server, "another", &body).status, 400);
+    assert_eq!(server.query("fetch('m')", 0, 100).values(), [1.0]);
+}
+
+#[test]
+fn a_key_of_another_body_is_refused() {
+    let server = TestServer::start();
+    assert_eq!(keyed(&server, "k", &point("m", "a", 60, 1.0)).status, 200);
+    for other in [
+        point("m", "a", 60, 2.0),
+        point("m", "a", 120, 1.0),
+        format!("[{},{}]", point("m", "a", 60, 1.0), point("m", "a", 60, 1.0)),
+    ] {
+        assert_fails(
+            &keyed(&server, "k", &other),
+            422,
+            "ERROR_IDEMPOTENCY_KEY_REUSED",
+            "idempotency key `k` was used for other points",
+        );
+    }
+    assert_eq!(server.query("fetch('m')", 0, 200).values(), [1.0]);
+}
+
+#[test]
+fn a_key_that_is_none_is_refused_and_nothing_is_kept() {
+    let server = TestServer::start();
+    let body = point("m", "a", 60, 1.0);
+    let expected = "is not taken: expected one of 1 to 64 visible ASCII characters";
+    for key in ["", "two words", &"k".repeat(65), "schlüssel", "a\tb"] {
+        let (status, kind, message) = keyed(&server, key, &body).failure();
+        assert_eq!((status, kind.as_str()), (400, "ERROR_INVALID_REQUEST"), "{key}");
+        assert!(
+            message.starts_with("idempotency key `") && message.ends_with(expected),
+            "{message}"
+        );
+        assert!(message.len() < 200, "{message}");
+    }
+    let twice = [("Idempotency-Key", "k"), ("Idempotency-Key", "k")];
+    let twice = server.send("POST", "/api/put", &twice, body.as_bytes());
+    assert_eq!(twice.status, 400, "{}", twice.text());
+    assert_eq!(server.get("/api/suggest?type=metrics").text(), "[]");
+    assert_eq!(keyed(&server, &"k".repeat(64), &body).status, 200);
+}
+
+#[test]
+fn a_key_is_known_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let body = point("m", "a", 60, 1.0);
+    let resend = request("POST", "/api/put", &[("Idempotency-Key", "k")], body.as_bytes());
+    let later = request("POST", "/api/put", &[], point("m", "a", 60, 2.0).as_bytes());
+    for requests in [&[&resend, &later][..], &[&resend]] {
+        let server = Server::bind(config(folder.path())).expect("it binds").start();
+        for request in requests {
+            assert_eq!(exchange(connect(server.local_addr()), request).status, 204);
+        }
+        server.stop().expect("it stops");
+    }
+    let server = Server::bind(config(folder.path())).expect("it binds").start();
+    let query = request("GET", "/api/query?start=0&q=fetch('m')", &[], b"");
+    assert_eq!(exchange(connect(server.local_addr()), &query).values(), [2.0]);
 }

@@ -4,43 +4,80 @@ use apptuit_model::Timestamp;
 
 use super::bytes::{Damage, Reader};
 use super::checksum::Checksum;
+use crate::points::Columns;
+use crate::{Points, SeriesId};
 
 /// The most points in one blob, 20 MiB of them. SQLite would take 1 GB.
 pub(super) const MAX_POINTS: usize = 1 << 20;
 
-const LAYOUT: u32 = 1;
+/// Columns of full width, as files of version 1 have them.
+const WIDE: u32 = 1;
+/// Numbers and instants as what they exceed the least by, in as many bytes as the most needs.
+const NARROW: u32 = 2;
 
-/// A point whose series goes by its number in the file, from 1.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct NumberedPoint {
-    pub(super) series: u32,
-    pub(super) timestamp: Timestamp,
-    pub(super) value: f64,
-}
-
-/// The blob of up to [`MAX_POINTS`] points.
-pub(super) fn encode(points: &[NumberedPoint]) -> Vec<u8> {
-    let count = u32::try_from(points.len()).expect("a blob has at most `MAX_POINTS` points");
-    let mut blob = Vec::with_capacity(12 + 20 * points.len());
-    blob.extend_from_slice(&LAYOUT.to_le_bytes());
+/// The blob of the points of some columns together, 1 to [`MAX_POINTS`].
+pub(super) fn encode(parts: &[Columns<'_>]) -> Vec<u8> {
+    let count: usize = parts.iter().map(|part| part.values.len()).sum();
+    let mut blob = Vec::with_capacity(30 + 20 * count);
+    let count = u32::try_from(count).expect("a blob has at most `MAX_POINTS` points");
+    blob.extend_from_slice(&NARROW.to_le_bytes());
     blob.extend_from_slice(&count.to_le_bytes());
-    blob.extend(points.iter().flat_map(|point| point.series.to_le_bytes()));
-    blob.extend(points.iter().flat_map(|point| point.timestamp.as_millis().to_le_bytes()));
-    blob.extend(points.iter().flat_map(|point| point.value.to_bits().to_le_bytes()));
+
+    let numbers = || parts.iter().flat_map(|part| part.series).map(|series| series.number());
+    let least = numbers().min().unwrap_or_default();
+    let most = numbers().max().unwrap_or_default();
+    blob.extend_from_slice(&least.to_le_bytes());
+    put_narrow(&mut blob, u64::from(most - least), numbers().map(|n| u64::from(n - least)));
+
+    let instants = || parts.iter().flat_map(|part| part.timestamps).map(|at| at.as_millis());
+    let least = instants().min().unwrap_or_default();
+    let most = instants().max().unwrap_or_default();
+    blob.extend_from_slice(&least.to_le_bytes());
+    put_narrow(&mut blob, most.abs_diff(least), instants().map(|at| at.abs_diff(least)));
+
+    for part in parts {
+        blob.extend(part.values.iter().flat_map(|value| value.to_bits().to_le_bytes()));
+    }
     let checksum = Checksum::new().add(&blob).value();
     blob.extend_from_slice(&checksum.to_le_bytes());
     blob
 }
 
-/// The points in a blob of a file with `series` series, in the order of their appending.
-pub(super) fn decode(
-    blob: &[u8],
-    series: usize,
-) -> Result<impl Iterator<Item = NumberedPoint>, Damage> {
+/// The width of numbers up to `most`, and then the low bytes of each.
+fn put_narrow(blob: &mut Vec<u8>, most: u64, numbers: impl Iterator<Item = u64>) {
+    match most {
+        0 => blob.push(0),
+        1..=0xff => put_low::<1>(blob, numbers),
+        0x100..=0xffff => put_low::<2>(blob, numbers),
+        0x1_0000..=0xffff_ffff => put_low::<4>(blob, numbers),
+        _ => put_low::<8>(blob, numbers),
+    }
+}
+
+fn put_low<const N: usize>(blob: &mut Vec<u8>, numbers: impl Iterator<Item = u64>) {
+    blob.push(u8::try_from(N).expect("a number has few bytes"));
+    blob.extend(numbers.flat_map(|number| {
+        let bytes = number.to_le_bytes();
+        *bytes.first_chunk::<N>().expect("a number has 8 bytes")
+    }));
+}
+
+/// What tells points from others, whatever their series are numbered: a CRC-32 of the instants and
+/// the values.
+pub(super) fn checksum(points: &Points) -> u32 {
+    let mut bytes = Vec::with_capacity(16 * points.len());
+    bytes.extend(points.timestamps().iter().flat_map(|at| at.as_millis().to_le_bytes()));
+    bytes.extend(points.values().iter().flat_map(|value| value.to_bits().to_le_bytes()));
+    Checksum::new().add(&bytes).value()
+}
+
+/// Reads the points in a blob, in the order of their appending, into `points`.
+pub(super) fn decode(blob: &[u8], points: &mut Points) -> Result<(), Damage> {
+    points.clear();
     let mut reader = Reader::checked(&[], blob)?;
     let layout = reader.u32()?;
-    if layout != LAYOUT {
-        let what = format!("layout `{layout}` is unknown, expected `{LAYOUT}`");
+    if !matches!(layout, WIDE | NARROW) {
+        let what = format!("layout `{layout}` is unknown, expected `{WIDE}` or `{NARROW}`");
         return Err(Damage { offset: Some(0), what });
     }
     let count = usize::try_from(reader.u32()?).unwrap_or(usize::MAX);
@@ -48,38 +85,104 @@ pub(super) fn decode(
         let what = format!("`{count}` points, expected 1 to {MAX_POINTS}");
         return Err(Damage { offset: Some(4), what });
     }
-    let numbers: &[[u8; 4]] = reader.column(count)?;
-    let (timestamps, values) = (reader.column(count)?, reader.column(count)?);
-    reader.end()?;
-    let known = |number: &u32| usize::try_from(*number).is_ok_and(|n| (1..=series).contains(&n));
-    let mut in_order = numbers.iter().map(|bytes| u32::from_le_bytes(*bytes)).zip(0_usize..);
-    if let Some((number, at)) = in_order.find(|(number, _)| !known(number)) {
-        let what = format!("series `{number}` is unknown, expected 1 to {series}");
-        return Err(Damage { offset: Some(8 + 4 * at), what });
+    if layout == WIDE {
+        let numbers = reader.column(count)?.iter();
+        points.series.extend(numbers.map(|bytes| SeriesId::new(u32::from_le_bytes(*bytes))));
+        let instants = reader.column(count)?.iter();
+        points
+            .timestamps
+            .extend(instants.map(|bytes| Timestamp::from_millis(i64::from_le_bytes(*bytes))));
+    } else {
+        let least = reader.u32()?;
+        take_narrow(&mut reader, count, |excess| {
+            let number = u32::try_from(excess).ok().and_then(|excess| least.checked_add(excess));
+            points.series.push(SeriesId::new(number?));
+            Some(())
+        })?;
+        let least = i64::from_le_bytes(*reader.one()?);
+        take_narrow(&mut reader, count, |excess| {
+            points.timestamps.push(Timestamp::from_millis(least.checked_add_unsigned(excess)?));
+            Some(())
+        })?;
     }
-    let columns = numbers.iter().zip(timestamps).zip(values);
-    Ok(columns.map(|((series, timestamp), value)| NumberedPoint {
-        series: u32::from_le_bytes(*series),
-        timestamp: Timestamp::from_millis(i64::from_le_bytes(*timestamp)),
-        value: f64::from_bits(u64::from_le_bytes(*value)),
+    let values = reader.column(count)?.iter();
+    points.values.extend(values.map(|bytes| f64::from_bits(u64::from_le_bytes(*bytes))));
+    reader.end()
+}
+
+/// Reads `count` numbers after their width. `take` answers `None` to one that is too large.
+fn take_narrow(
+    reader: &mut Reader<'_>,
+    count: usize,
+    mut take: impl FnMut(u64) -> Option<()>,
+) -> Result<(), Damage> {
+    let at = reader.damage(String::new());
+    let [width] = *reader.one()?;
+    let taken = match width {
+        0 => (0..count).try_for_each(|_| take(0)),
+        1 => take_low::<1>(reader, count, take)?,
+        2 => take_low::<2>(reader, count, take)?,
+        4 => take_low::<4>(reader, count, take)?,
+        8 => take_low::<8>(reader, count, take)?,
+        _ => {
+            let what = format!("numbers of `{width}` bytes, expected 0, 1, 2, 4 or 8");
+            return Err(Damage { what, ..at });
+        }
+    };
+    taken.ok_or(Damage { what: "a number is out of range".to_owned(), ..at })
+}
+
+fn take_low<const N: usize>(
+    reader: &mut Reader<'_>,
+    count: usize,
+    mut take: impl FnMut(u64) -> Option<()>,
+) -> Result<Option<()>, Damage> {
+    Ok(reader.column::<N>(count)?.iter().try_for_each(|low| {
+        let mut bytes = [0; 8];
+        bytes.iter_mut().zip(low).for_each(|(byte, low)| *byte = *low);
+        take(u64::from_le_bytes(bytes))
     }))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn point(series: u32, millis: i64, value: f64) -> NumberedPoint {
-        NumberedPoint { series, timestamp: Timestamp::from_millis(millis), value }
+    fn points(rows: &[(u32, i64, u64)]) -> Points {
+        let mut points = Points::default();
+        for (series, millis, bits) in rows {
+            let at = Timestamp::from_millis(*millis);
+            points.push(SeriesId::new(*series), at, f64::from_bits(*bits));
+        }
+        points
     }
 
-    fn bits(points: impl IntoIterator<Item = NumberedPoint>) -> Vec<(u32, i64, u64)> {
-        let bits = |p: NumberedPoint| (p.series, p.timestamp.as_millis(), p.value.to_bits());
-        points.into_iter().map(bits).collect()
+    fn rows(points: &Points) -> Vec<(u32, i64, u64)> {
+        let columns = points.timestamps().iter().zip(points.values());
+        let rows = points.series().iter().zip(columns);
+        rows.map(|(series, (at, v))| (series.number(), at.as_millis(), v.to_bits())).collect()
     }
 
-    /// By hand from docs/reference/storage-format.md; the checksum comes from Python's zlib.
-    const DOCUMENTED: [u8; 52] = [
+    fn decoded(blob: &[u8]) -> Result<Vec<(u32, i64, u64)>, Damage> {
+        let mut points = Points::default();
+        decode(blob, &mut points).map(|()| rows(&points))
+    }
+
+    const ROWS: [(u32, i64, u64); 2] = [(1, 60_000, 0x4035_8000_0000_0000), (2, -1, 1 << 63)];
+
+    /// By hand from docs/reference/storage-format.md; the checksums come from Python's zlib.
+    const DOCUMENTED: [u8; 48] = [
+        2, 0, 0, 0, 2, 0, 0, 0, // layout, count
+        1, 0, 0, 0, 1, 0, 1, // series: 1, and 0 and 1 more in 1 byte
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0x61, 0xea, 0,
+        0, // -1 and 60 001 more
+        0, 0, 0, 0, 0, 0x80, 0x35, 0x40, // 21.5
+        0, 0, 0, 0, 0, 0, 0, 0x80, // -0.0
+        0x73, 0xa2, 0xe3, 0,
+    ];
+    const WIDE_BLOB: [u8; 52] = [
         1, 0, 0, 0, 2, 0, 0, 0, // layout, count
         1, 0, 0, 0, 2, 0, 0, 0, // series
         0x60, 0xea, 0, 0, 0, 0, 0, 0, // 60 000 ms
@@ -90,43 +193,61 @@ mod tests {
     ];
 
     #[test]
-    fn points_are_written_as_documented() {
-        let points = [point(1, 60_000, 21.5), point(2, -1, -0.0)];
-        assert_eq!(encode(&points), DOCUMENTED);
-        assert_eq!(bits(decode(&DOCUMENTED, 2).unwrap()), bits(points));
+    fn points_are_written_and_read_as_documented() {
+        assert_eq!(encode(&[points(&ROWS).columns()]), DOCUMENTED);
+        let (one, other) = (points(&ROWS[..1]), points(&ROWS[1..]));
+        assert_eq!(encode(&[one.columns(), other.columns()]), DOCUMENTED);
+        assert_eq!(decoded(&DOCUMENTED), Ok(ROWS.to_vec()));
+        assert_eq!(decoded(&WIDE_BLOB), Ok(ROWS.to_vec()));
     }
 
-    #[test]
-    fn every_bit_of_a_value_comes_back() {
-        let odd = [0x7ff0_0000_0000_0001, 0xfff8_0000_0000_dead, 1, f64::INFINITY.to_bits()];
-        let points = odd.map(|bits| point(1, i64::MIN, f64::from_bits(bits)));
-        assert_eq!(bits(decode(&encode(&points), 1).unwrap()), bits(points));
+    proptest! {
+        #[test]
+        fn every_bit_comes_back(
+            rows in prop::collection::vec((any::<u32>(), any::<i64>(), any::<u64>()), 1..50),
+            series in prop::sample::select(vec![0, 0xff, 0xffff, u32::MAX]),
+            span in prop::sample::select(vec![0, 0xff, 0xffff, 0xffff_ffff, u64::MAX]),
+        ) {
+            let narrow = |(number, millis, bits): (u32, i64, u64)| {
+                (number & series, millis & span.cast_signed(), bits)
+            };
+            let rows: Vec<_> = rows.into_iter().map(narrow).collect();
+            prop_assert_eq!(decoded(&encode(&[points(&rows).columns()])), Ok(rows));
+        }
     }
 
     #[test]
     fn a_changed_or_missing_byte_is_damage() {
-        for at in 0..DOCUMENTED.len() {
-            let mut damaged = DOCUMENTED;
-            damaged[at] ^= 1;
-            assert!(decode(&damaged, 2).is_err(), "byte {at}");
-            assert!(decode(&DOCUMENTED[..at], 2).is_err(), "cut at byte {at}");
+        for blob in [&DOCUMENTED[..], &WIDE_BLOB] {
+            for at in 0..blob.len() {
+                let mut damaged = blob.to_vec();
+                damaged[at] ^= 1;
+                assert!(decoded(&damaged).is_err(), "byte {at}");
+                assert!(decoded(&blob[..at]).is_err(), "cut at byte {at}");
+            }
         }
     }
 
     #[test]
     fn what_a_right_checksum_guards_is_checked_too() {
         let damage = |change: fn(&mut Vec<u8>)| {
-            let mut body = DOCUMENTED[..48].to_vec();
+            let mut body = DOCUMENTED[..44].to_vec();
             change(&mut body);
             let checksum = Checksum::new().add(&body).value();
             body.extend(checksum.to_le_bytes());
-            decode(&body, 2).map(bits).unwrap_err()
+            decoded(&body).unwrap_err()
         };
-        assert_eq!(damage(|body| body[0] = 2).what, "layout `2` is unknown, expected `1`");
+        assert_eq!(damage(|body| body[0] = 3).what, "layout `3` is unknown, expected `1` or `2`");
         assert_eq!(damage(|body| body[4] = 0).what, "`0` points, expected 1 to 1048576");
-        assert_eq!(damage(|body| body[4] = 3).what, "`4` bytes are left, expected `24`");
         assert_eq!(damage(|body| body.push(0)).what, "`1` bytes are left over");
-        let unknown = "series `3` is unknown, expected 1 to 2".to_owned();
-        assert_eq!(damage(|body| body[12] = 3), Damage { offset: Some(12), what: unknown });
+        let width = "numbers of `3` bytes, expected 0, 1, 2, 4 or 8".to_owned();
+        assert_eq!(damage(|body| body[12] = 3), Damage { offset: Some(12), what: width });
+        let range = "a number is out of range".to_owned();
+        assert_eq!(
+            damage(|body| body[8..12].fill(0xff)),
+            Damage { offset: Some(12), what: range.clone() }
+        );
+        // The latest instant, and some more.
+        assert_eq!(damage(|body| body[22] = 0x7f), Damage { offset: Some(23), what: range });
     }
 }

@@ -1,139 +1,339 @@
 //! Group commit: the appends that wait become one transaction and one sync, then all are answered.
 //!
-//! One thread owns the connection. While it syncs, the next group gathers in the queue: the time a
-//! sync takes forms the groups, and no timer does.
+//! One thread owns the connection that writes. While it syncs, the next group gathers in the queue:
+//! the time a sync takes forms the groups, and no timer does. Other work on the file is done by the
+//! same thread between two groups, in pieces that do not keep appends waiting for long.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
+use std::iter;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 
-use apptuit_model::{DataPoint, TimeSeriesName, Timestamp};
-use rusqlite::Connection;
+use apptuit_model::Timestamp;
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use super::batch::{self, MAX_POINTS, NumberedPoint};
-use super::head::{Head, number_after};
-use super::{name, schema};
-use crate::StoreError;
+use super::batch::{self, MAX_POINTS};
+use super::head::Head;
+use super::load::Loaded;
+use super::lock::Lock;
+use super::month::Month;
+use super::names::Names;
+use super::queue::{Append, Queue};
+use super::read::{Change, Chunks};
+use super::write_ahead::WriteAhead;
+use super::{keys, name, schema};
+use crate::options::WallClock;
+use crate::points::Columns;
+use crate::{Kept, StoreError};
 
-/// Points to keep, and who waits for them.
-#[derive(Debug)]
-pub(super) struct Append {
-    pub(super) points: Vec<DataPoint>,
-    pub(super) answer: SyncSender<Result<(), StoreError>>,
-}
-
-/// What the writer shares with the store.
+/// What the writer shares with the store. Whoever takes several of the locks takes them in the order
+/// in which they stand here.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// Locked for writing only while committed points are moved in, never while a commit runs.
-    pub(super) head: RwLock<Head>,
+    pub(super) file: PathBuf,
+    pub(super) clock: WallClock,
+    pub(super) queue: Queue,
+    /// Held by whoever moves points within the file or out of it, one piece of work at a time.
+    maintenance: Mutex<()>,
+    names: RwLock<Names>,
+    /// Locked for writing only while committed points are moved in or out, never while a commit
+    /// runs.
+    head: RwLock<Head>,
+    ahead: Mutex<WriteAhead>,
+    /// Chunks that readers have read.
+    pub(super) chunks: Chunks,
+    /// Points in chunks.
+    pub(super) points: AtomicU64,
+    pub(super) appends: AtomicU64,
+    pub(super) commits: AtomicU64,
     /// The [`StoreError::Poisoned`] that writes are refused with, once one has failed.
     pub(super) refusal: OnceLock<StoreError>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        file: PathBuf,
+        clock: WallClock,
+        queue: Queue,
+        chunks: Chunks,
+        loaded: Loaded,
+    ) -> Self {
+        Self {
+            file,
+            clock,
+            queue,
+            maintenance: Mutex::new(()),
+            names: RwLock::new(loaded.names),
+            head: RwLock::new(loaded.head),
+            ahead: Mutex::new(loaded.ahead),
+            chunks,
+            points: AtomicU64::new(loaded.points),
+            appends: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+            refusal: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn maintenance(&self) -> MutexGuard<'_, ()> {
+        self.maintenance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn names(&self) -> RwLockReadGuard<'_, Names> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn names_mut(&self) -> RwLockWriteGuard<'_, Names> {
+        self.names.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn head(&self) -> RwLockReadGuard<'_, Head> {
+        self.head.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn head_mut(&self) -> RwLockWriteGuard<'_, Head> {
+        self.head.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn ahead(&self) -> MutexGuard<'_, WriteAhead> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// That writing goes on.
+    pub(super) fn writable(&self) -> Result<(), StoreError> {
+        self.refusal.get().map_or(Ok(()), |refusal| Err(refusal.clone()))
+    }
+
+    /// Why there is no answer from the writer.
+    pub(super) fn gone(&self) -> StoreError {
+        let cause = "the thread that writes has ended".to_owned();
+        let since = Timestamp::now();
+        self.refusal.get_or_init(|| StoreError::Poisoned { since, cause }).clone()
+    }
 }
 
 /// The one thread that writes.
 #[derive(Debug)]
 pub(super) struct Writer {
-    pub(super) connection: Connection,
-    pub(super) file: PathBuf,
-    pub(super) shared: Arc<Shared>,
+    connection: Connection,
+    shared: Arc<Shared>,
+    /// Let go after the connection, which stands before it.
+    _lock: Lock,
 }
 
-/// A group as the file sees it.
-#[derive(Debug, Default)]
-struct Group {
-    /// Series not seen before, in the order of their numbers.
-    series: Vec<(u32, TimeSeriesName)>,
-    points: Vec<NumberedPoint>,
+/// Whoever waits when the writer ends, also by a panic, is told that nobody will answer.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.shared.queue.clear();
+    }
 }
 
 impl Writer {
-    /// Commits what comes until all senders are gone, then lets go of the file.
-    pub(super) fn run(mut self, queue: &Receiver<Append>) -> Result<(), StoreError> {
-        while let Ok(first) = queue.recv() {
-            let mut appends = vec![first];
-            let mut points: usize = appends.iter().map(|append| append.points.len()).sum();
-            while points < MAX_POINTS
-                && let Ok(next) = queue.try_recv()
-            {
-                points += next.points.len();
-                appends.push(next);
-            }
-            let outcome = self.commit(&appends);
-            for append in appends {
-                // Whoever no longer waits needs no answer.
-                let _ = append.answer.send(outcome.clone());
-            }
-        }
-        self.end()
+    pub(super) fn new(connection: Connection, shared: Arc<Shared>, lock: Lock) -> Self {
+        Self { connection, shared, _lock: lock }
     }
 
-    fn commit(&mut self, appends: &[Append]) -> Result<(), StoreError> {
-        if let Some(refusal) = self.shared.refusal.get() {
-            return Err(refusal.clone());
+    /// Does what comes until the queue is closed, then makes one file of the two.
+    pub(super) fn run(mut self) -> Result<(), StoreError> {
+        while let Some(turn) = self.shared.queue.take() {
+            if !turn.appends.is_empty() {
+                self.append(turn.appends);
+            }
+            if let Some(job) = turn.job {
+                job(&mut self);
+            }
         }
-        let group = self.number(appends);
-        if let Err(error) = write(&mut self.connection, &group) {
-            let refusal =
-                StoreError::Poisoned { since: Timestamp::now(), cause: error.to_string() };
-            self.shared.refusal.get_or_init(|| refusal);
-            return Err(schema::from_sqlite(&self.file, "commit points to", error));
+        if self.shared.writable().is_ok() {
+            self.checkpoint()?;
         }
-        // What is visible is durable: readers see the points only now.
-        let mut head = self.shared.head.write().unwrap_or_else(PoisonError::into_inner);
-        for (_, name) in &group.series {
-            head.add_series(name.metric(), name.tags().iter());
-        }
-        head.add_points(group.points);
-        head.settle();
-        head.count_commit(appends.len() as u64);
         Ok(())
     }
 
-    /// Gives every series its number, new ones the next free.
-    fn number(&self, appends: &[Append]) -> Group {
-        let head = self.shared.head.read().unwrap_or_else(PoisonError::into_inner);
-        let (mut group, mut new) = (Group::default(), HashMap::new());
-        for point in appends.iter().flat_map(|append| &append.points) {
-            let series = head.number(point.name()).unwrap_or_else(|| {
-                *new.entry(point.name()).or_insert_with(|| {
-                    let number = number_after(head.len() + group.series.len());
-                    group.series.push((number, point.name().clone()));
-                    number
-                })
-            });
-            let (timestamp, value) = (point.timestamp(), point.value());
-            group.points.push(NumberedPoint { series, timestamp, value });
-        }
-        group
+    /// Moves all of the write-ahead file into the database.
+    pub(super) fn checkpoint(&self) -> Result<(), StoreError> {
+        let failed = |error| schema::from_sqlite(&self.shared.file, "close", error);
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        self.connection.query_row(checkpoint, [], |_| Ok(())).map_err(failed)
     }
 
-    /// Moves the write-ahead file into the database, so that one file is left.
-    fn end(self) -> Result<(), StoreError> {
-        let failed = |error| schema::from_sqlite(&self.file, "close", error);
-        if self.shared.refusal.get().is_none() {
-            let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-            self.connection.query_row(checkpoint, [], |_| Ok(())).map_err(failed)?;
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The same, for use while the writer writes.
+    pub(super) fn shared_arc(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Gives pages that are free back to the file system, at most `count`.
+    pub(super) fn shrink(&self, count: u32) -> Result<(), StoreError> {
+        let failed = |error| schema::from_sqlite(&self.shared.file, "shrink", error);
+        let sql = format!("PRAGMA incremental_vacuum({count})");
+        let mut statement = self.connection.prepare(&sql).map_err(failed)?;
+        let mut rows = statement.query([]).map_err(failed)?;
+        while rows.next().map_err(failed)?.is_some() {}
+        Ok(())
+    }
+
+    /// Writes the whole file anew, as small as it can be.
+    pub(super) fn vacuum(&self) -> Result<(), StoreError> {
+        self.shared.writable()?;
+        let failed = |error| schema::from_sqlite(&self.shared.file, "shrink", error);
+        schema::shape(&self.connection).map_err(failed)?;
+        self.connection.execute_batch("VACUUM").map_err(failed)?;
+        self.checkpoint()
+    }
+
+    fn append(&mut self, appends: Vec<Append>) {
+        let outcome = self.commit(&appends);
+        for (at, append) in appends.into_iter().enumerate() {
+            let verdict = match &outcome {
+                Ok(verdicts) => verdicts.get(at).cloned().unwrap_or(Ok(Kept::Now)),
+                Err(error) => Err(error.clone()),
+            };
+            (append.answer)(verdict);
         }
-        self.connection.close().map_err(|(_, error)| failed(error))
+    }
+
+    /// What became of each append.
+    fn commit(&mut self, appends: &[Append]) -> Result<Vec<Result<Kept, StoreError>>, StoreError> {
+        let (shared, now) = (Arc::clone(&self.shared), self.shared.clock.now());
+        let (new, blobs, verdicts) =
+            self.transaction_on(iter::empty(), "commit points to", |transaction| {
+                let verdicts = keys::keep(transaction, appends, now)?;
+                let kept =
+                    appends.iter().zip(&verdicts).filter(|(_, v)| matches!(v, Ok(Kept::Now)));
+                let kept: Vec<_> = kept.map(|(append, _)| append.points.columns()).collect();
+                let new = write_series(transaction, &shared, &kept)?;
+                let blobs = blobs(&kept);
+                Ok((new, write_batches(transaction, &shared, blobs)?, verdicts))
+            })?;
+        // What is visible is durable: readers see the points only now.
+        if !new.is_empty() {
+            let mut names = shared.names_mut();
+            for number in new {
+                names.publish(number);
+            }
+        }
+        let mut head = shared.head_mut();
+        for (id, parts, bytes) in blobs {
+            for part in parts {
+                head.add(part, id, |_| false);
+            }
+            shared.ahead().push(id, bytes, now);
+        }
+        drop(head);
+        let kept = verdicts.iter().filter(|verdict| matches!(verdict, Ok(Kept::Now))).count();
+        shared.commits.fetch_add(1, Ordering::Relaxed);
+        shared.appends.fetch_add(kept as u64, Ordering::Relaxed);
+        Ok(verdicts)
+    }
+
+    /// Runs one transaction, which may change any chunk. An error ends all writing: what the disk
+    /// holds then is known only by reading it.
+    pub(super) fn transaction<T>(
+        &mut self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.run_transaction(shared.chunks.change_all(), doing, work)
+    }
+
+    /// Runs one transaction, which changes no chunks but those of these series and months.
+    pub(super) fn transaction_on<T>(
+        &mut self,
+        changed: impl Iterator<Item = (u32, Month)>,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        self.run_transaction(shared.chunks.change(changed), doing, work)
+    }
+
+    /// Runs a transaction, and ends the change after it.
+    fn run_transaction<T>(
+        &mut self,
+        _change: Change<'_>,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.shared.writable()?;
+        let begun = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        // A tool that writes to the file holds it up, and does no harm.
+        if let Err(error) = &begun
+            && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+        {
+            return Err(StoreError::Busy);
+        }
+        let done = begun.and_then(|transaction| {
+            let done = work(&transaction)?;
+            transaction.commit().map(|()| done)
+        });
+        done.map_err(|error| {
+            let (since, cause) = (self.shared.clock.now(), error.to_string());
+            self.shared.refusal.get_or_init(|| StoreError::Poisoned { since, cause });
+            schema::from_sqlite(&self.shared.file, doing, error)
+        })
     }
 }
 
-/// One transaction. On an error it is rolled back, as far as the disk still answers.
-fn write(connection: &mut Connection, group: &Group) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    {
-        let sql = "INSERT INTO series (id, metric, tags) VALUES (?1, ?2, ?3)";
-        let mut insert = transaction.prepare(sql)?;
-        for (number, name) in &group.series {
-            let tags = name::encode(name.metric(), name.tags());
-            insert.execute((number, name.metric(), tags))?;
+/// Writes the names of the series in some points that the file does not have yet, and gives their
+/// numbers.
+fn write_series(
+    transaction: &Transaction<'_>,
+    shared: &Shared,
+    points: &[Columns<'_>],
+) -> rusqlite::Result<Vec<u32>> {
+    let names = shared.names();
+    let numbers = points.iter().flat_map(|points| points.series).map(|series| series.number());
+    let new: BTreeSet<u32> = numbers.filter(|number| !names.is_published(*number)).collect();
+    let sql = "INSERT INTO series (id, metric, tags) VALUES (?1, ?2, ?3)";
+    for number in &new {
+        let name = names.name(*number).expect("a number is checked before it is queued");
+        let tags = name::encode(name.metric(), name.tags());
+        transaction.prepare_cached(sql)?.execute((number, name.metric(), tags))?;
+    }
+    Ok(new.into_iter().collect())
+}
+
+/// Columns for one blob each.
+fn blobs<'a>(points: &[Columns<'a>]) -> Vec<Vec<Columns<'a>>> {
+    let (mut blobs, mut blob, mut room) = (Vec::new(), Vec::new(), MAX_POINTS);
+    for points in points {
+        let mut rest = *points;
+        while rest.values.len() >= room {
+            let (part, after) = rest.split_at(room);
+            blob.push(part);
+            blobs.push(std::mem::take(&mut blob));
+            (rest, room) = (after, MAX_POINTS);
         }
-        let mut insert = transaction.prepare("INSERT INTO batch (points) VALUES (?1)")?;
-        for points in group.points.chunks(MAX_POINTS) {
-            insert.execute([batch::encode(points)])?;
+        if !rest.values.is_empty() {
+            room -= rest.values.len();
+            blob.push(rest);
         }
     }
-    transaction.commit()
+    if !blob.is_empty() {
+        blobs.push(blob);
+    }
+    blobs
+}
+
+/// Writes batches, and gives the number and the bytes of each.
+fn write_batches<'a>(
+    transaction: &Transaction<'_>,
+    shared: &Shared,
+    blobs: Vec<Vec<Columns<'a>>>,
+) -> rusqlite::Result<Vec<(i64, Vec<Columns<'a>>, usize)>> {
+    let mut insert =
+        transaction.prepare_cached("INSERT INTO batch (id, points) VALUES (?1, ?2)")?;
+    let last = shared.ahead().last();
+    let write = |(id, parts): (i64, Vec<Columns<'a>>)| {
+        let blob = batch::encode(&parts);
+        insert.execute((id, &blob))?;
+        Ok((id, parts, blob.len()))
+    };
+    (last + 1..).zip(blobs).map(write).collect()
 }

@@ -1,399 +1,382 @@
-//! The points of every series in memory, in order of time, rebuilt from the batches at open.
+//! The points that are not in chunks yet: of each series a few as they came, and blocks of more.
+//!
+//! Points are moved from here to chunks (`compact`): blocks are [frozen](Head::freeze), written as
+//! chunks, and then [dropped](Head::thaw) from here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound;
+use std::hint::black_box;
 use std::sync::Arc;
 
-use apptuit_model::{Selector, Tags, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
+use apptuit_model::{TimeRange, Timestamp};
 
-use super::batch::NumberedPoint;
-use crate::{ReadLimits, StoreError, StoreStats, Suggest};
+use super::chunk::{self, Summary};
+use crate::SeriesId;
+use crate::points::Columns;
 
-/// What readers see. Series go by their number in the file, from 1.
+/// Points of a series that are kept as they are, 16 bytes each, before they become a block.
+const OPEN_POINTS: usize = 120;
+/// How much earlier some series are packed for the first time.
+const SPREAD: usize = 100;
+/// The points that make a series worth a chunk.
+const FULL_POINTS: usize = 1000;
+/// Points whose places are looked at together before they are added.
+const TOUCHED: usize = 64;
+
+/// Points of one series, packed, in order of time, each instant once.
+#[derive(Debug)]
+pub(super) struct Block {
+    /// A chunk, as it would stand in the file.
+    pub(super) data: Box<[u8]>,
+    pub(super) summary: Summary,
+    /// No point is from a batch before this one.
+    first_batch: i64,
+}
+
+/// The points of a series that are in no chunk. Of one instant a later block has the later value,
+/// and `open` the latest.
+#[derive(Debug, Default)]
+struct Active {
+    blocks: Vec<Arc<Block>>,
+    /// In order of time, each instant once.
+    open: Vec<(Timestamp, f64)>,
+    /// No point in `open` is from a batch before this one.
+    first_batch: i64,
+    /// The points in `blocks`.
+    packed: usize,
+    /// It is among [`Head::full`].
+    is_full: bool,
+}
+
+/// The points in memory. Series go by their number.
 #[derive(Debug, Default)]
 pub(super) struct Head {
-    series: Vec<Series>,
-    numbers: HashMap<TimeSeriesName, u32>,
-    /// The series of each metric. This and the sets below also hold the one copy of each text.
-    metrics: BTreeMap<Arc<str>, Vec<u32>>,
-    tag_keys: BTreeSet<Arc<str>>,
-    tag_values: BTreeSet<Arc<str>>,
-    /// Series with late points.
-    unsettled: Vec<u32>,
-    stats: StoreStats,
+    series: Vec<Option<Box<Active>>>,
+    /// Series with the points of a chunk, once each, until [`take_full`](Self::take_full).
+    full: Vec<u32>,
+    points: u64,
+    bytes: u64,
+    columns: (Vec<Timestamp>, Vec<f64>),
+}
+
+/// What a series has in memory in some range of time, oldest writes first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Captured {
+    /// Those that overlap with the range.
+    pub(super) blocks: Vec<Arc<Block>>,
+    /// Those in the range, in order of time.
+    pub(super) open: Vec<(Timestamp, f64)>,
+}
+
+/// Blocks of a series that are to become chunks.
+#[derive(Debug)]
+pub(super) struct Frozen {
+    pub(super) series: u32,
+    pub(super) blocks: Vec<Arc<Block>>,
 }
 
 impl Head {
-    /// The number of a series, if it is known.
-    pub(super) fn number(&self, name: &TimeSeriesName) -> Option<u32> {
-        self.numbers.get(name).copied()
+    /// Adds points of a batch, which follows all before, in their order; but those of series for
+    /// which `skip` holds.
+    pub(super) fn add(&mut self, points: Columns<'_>, batch: i64, skip: impl Fn(u32) -> bool) {
+        let mut rest = points;
+        while !rest.values.is_empty() {
+            let (some, others) = rest.split_at(TOUCHED.min(rest.values.len()));
+            self.touch(some.series);
+            for (series, at, value) in some.iter() {
+                if !skip(series.number()) {
+                    self.add_point(series.number(), (at, value), batch);
+                }
+            }
+            rest = others;
+        }
     }
 
-    /// How many series there are: the highest number.
+    /// Brings the places of some points into the processor's cache. Points of a request are of many
+    /// series: to wait for the memory of one after the other takes most of the time of adding them.
+    fn touch(&self, series: &[SeriesId]) {
+        let last = |series: &SeriesId| self.active(series.number())?.open.last();
+        let sum = series.iter().filter_map(last).fold(0, |sum, (at, _)| sum ^ at.as_millis());
+        black_box(sum);
+    }
+
+    fn add_point(&mut self, number: u32, point: (Timestamp, f64), batch: i64) {
+        let at = number as usize;
+        if at >= self.series.len() {
+            self.series.resize_with(at + 1, || None);
+        }
+        let Some(series) = self.series.get_mut(at) else { return };
+        let series = series.get_or_insert_default();
+        if series.open.is_empty() {
+            series.first_batch = batch;
+        }
+        self.points += u64::from(series.insert(point));
+        // Series that get their points together are not to be packed together: one request would
+        // wait for all of them.
+        let early = if series.blocks.is_empty() { at % SPREAD } else { 0 };
+        if series.open.len() + early >= OPEN_POINTS {
+            self.bytes += series.pack(&mut self.columns);
+        }
+        if series.packed + series.open.len() >= FULL_POINTS && !series.is_full {
+            series.is_full = true;
+            self.full.push(number);
+        }
+    }
+
+    /// How many points there are. One that was written again after it was packed counts twice.
+    pub(super) fn points(&self) -> u64 {
+        self.points
+    }
+
+    /// The memory of the blocks.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the statistics will tell it"))]
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether a series has points here.
+    pub(super) fn has(&self, number: u32) -> bool {
+        self.active(number).is_some()
+    }
+
+    /// The points of a series in `range`.
+    pub(super) fn capture(&self, number: u32, range: TimeRange) -> Captured {
+        let Some(series) = self.active(number) else { return Captured::default() };
+        let overlaps = |block: &&Arc<Block>| {
+            block.summary.start <= range.end() && range.start() <= block.summary.end
+        };
+        let open = series.open.iter().filter(|(at, _)| range.contains(*at)).copied();
+        Captured {
+            blocks: series.blocks.iter().filter(overlaps).cloned().collect(),
+            open: open.collect(),
+        }
+    }
+
+    /// The series that are worth a chunk. Each is told of once, until it is frozen.
+    pub(super) fn take_full(&mut self, most: usize) -> Vec<u32> {
+        self.full.split_off(self.full.len().saturating_sub(most))
+    }
+
+    /// Of the series with numbers in `part`, those with points from batches up to `last`.
+    pub(super) fn with_batches(&self, part: std::ops::Range<usize>, last: i64) -> Vec<u32> {
+        let end = part.end.min(self.series.len());
+        let part = (part.start..end).filter_map(|at| u32::try_from(at).ok());
+        let old = |number: &u32| self.first_batch(*number).is_some_and(|batch| batch <= last);
+        part.filter(old).collect()
+    }
+
+    /// The earliest batch that the series with numbers in `part` have points of.
+    pub(super) fn first_batch_of(&self, part: std::ops::Range<usize>) -> Option<i64> {
+        let part =
+            self.series.get(part.start.min(self.series.len())..part.end.min(self.series.len()));
+        part?.iter().flatten().filter_map(|series| series.first_batch()).min()
+    }
+
+    /// How many numbers of series there may be here.
     pub(super) fn len(&self) -> usize {
         self.series.len()
     }
 
-    /// Adds a series under the next number; `false` if there is one of this name.
-    pub(super) fn add_series<'a>(
-        &mut self,
-        metric: &str,
-        tags: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> bool {
-        let number = number_after(self.series.len());
-        let metric = match self.metrics.get_key_value(metric) {
-            Some((known, _)) => Arc::clone(known),
-            None => Arc::from(metric),
-        };
-        let tags: Tags = tags
-            .into_iter()
-            .map(|(key, value)| {
-                (intern(&mut self.tag_keys, key), intern(&mut self.tag_values, value))
-            })
-            .collect();
-        let name = TimeSeriesName::new(Arc::clone(&metric), tags);
-        if self.numbers.contains_key(&name) {
-            return false;
+    /// Packs all points of some series, and gives their blocks.
+    pub(super) fn freeze(&mut self, numbers: &[u32]) -> Vec<Frozen> {
+        let mut frozen = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            let series = self.series.get_mut(*number as usize).and_then(Option::as_mut);
+            let Some(series) = series else { continue };
+            self.bytes += series.pack(&mut self.columns);
+            series.is_full = false;
+            if !series.blocks.is_empty() {
+                frozen.push(Frozen { series: *number, blocks: series.blocks.clone() });
+            }
         }
-        self.metrics.entry(metric).or_default().push(number);
-        self.numbers.insert(name.clone(), number);
-        self.series.push(Series::new(name));
-        self.stats.series += 1;
+        frozen
+    }
+
+    /// Forgets blocks that are in chunks now.
+    pub(super) fn thaw(&mut self, frozen: &Frozen) {
+        let Some(slot) = self.series.get_mut(frozen.series as usize) else { return };
+        let Some(series) = slot else { return };
+        // The series may have been forgotten, and have begun again.
+        let same = |(one, other): (&Arc<Block>, &Arc<Block>)| Arc::ptr_eq(one, other);
+        let pairs = series.blocks.iter().zip(&frozen.blocks);
+        let count = pairs.take_while(|pair| same(*pair)).count();
+        for block in series.blocks.drain(..count) {
+            self.points -= block.summary.count as u64;
+            self.bytes -= block.data.len() as u64;
+            series.packed -= block.summary.count;
+        }
+        if series.blocks.is_empty() {
+            series.blocks = Vec::new();
+            if series.open.is_empty() {
+                *slot = None;
+            }
+        }
+    }
+
+    /// Forgets all points of a series.
+    pub(super) fn forget(&mut self, number: u32) {
+        let Some(slot) = self.series.get_mut(number as usize) else { return };
+        let Some(series) = slot.take() else { return };
+        self.points -= (series.packed + series.open.len()) as u64;
+        self.bytes -= series.blocks.iter().map(|block| block.data.len() as u64).sum::<u64>();
+        if series.is_full {
+            self.full.retain(|full| *full != number);
+        }
+    }
+
+    fn active(&self, number: u32) -> Option<&Active> {
+        self.series.get(number as usize)?.as_deref()
+    }
+
+    fn first_batch(&self, number: u32) -> Option<i64> {
+        self.active(number)?.first_batch()
+    }
+}
+
+impl Active {
+    /// Whether `open` has one point more: it may have had one of this instant.
+    fn insert(&mut self, (at, value): (Timestamp, f64)) -> bool {
+        match self.open.last_mut() {
+            Some((last, _)) if at < *last => {
+                match self.open.binary_search_by_key(&at, |(at, _)| *at) {
+                    Ok(place) => {
+                        if let Some(point) = self.open.get_mut(place) {
+                            point.1 = value;
+                        }
+                        return false;
+                    }
+                    Err(place) => self.open.insert(place, (at, value)),
+                }
+            }
+            Some((last, replaced)) if at == *last => {
+                *replaced = value;
+                return false;
+            }
+            _ => self.open.push((at, value)),
+        }
         true
     }
 
-    /// Adds points in the order of their appending. [`settle`](Self::settle) must follow before
-    /// anyone reads.
-    pub(super) fn add_points(&mut self, points: impl IntoIterator<Item = NumberedPoint>) {
-        for point in points {
-            let series = at(point.series).and_then(|at| self.series.get_mut(at));
-            let series = series.expect("a series is added before its points");
-            let was_settled = series.late.is_empty();
-            if series.push(point.timestamp, point.value) {
-                self.stats.points += 1;
-            }
-            if was_settled && !series.late.is_empty() {
-                self.unsettled.push(point.series);
-            }
+    /// Makes a block of `open`, and answers how many bytes it has.
+    fn pack(&mut self, (timestamps, values): &mut (Vec<Timestamp>, Vec<f64>)) -> u64 {
+        if self.open.is_empty() {
+            return 0;
         }
+        timestamps.clear();
+        values.clear();
+        timestamps.extend(self.open.iter().map(|(at, _)| *at));
+        values.extend(self.open.iter().map(|(_, value)| *value));
+        self.open.clear();
+        let mut data = Vec::new();
+        let summary = chunk::encode(timestamps, values, &mut data);
+        let bytes = data.len() as u64;
+        let (data, first_batch) = (data.into_boxed_slice(), self.first_batch);
+        self.blocks.push(Arc::new(Block { data, summary, first_batch }));
+        self.packed += summary.count;
+        bytes
     }
 
-    /// Puts late points in their places.
-    pub(super) fn settle(&mut self) {
-        for number in self.unsettled.drain(..) {
-            let series = at(number).and_then(|at| self.series.get_mut(at));
-            self.stats.points += series.map_or(0, Series::settle);
-        }
+    /// The earliest batch with points here.
+    fn first_batch(&self) -> Option<i64> {
+        let open = (!self.open.is_empty()).then_some(self.first_batch);
+        self.blocks.first().map(|block| block.first_batch).or(open)
     }
-
-    /// Counts a commit that `appends` shared.
-    pub(super) fn count_commit(&mut self, appends: u64) {
-        self.stats.commits += 1;
-        self.stats.appends += appends;
-    }
-
-    pub(super) fn stats(&self) -> StoreStats {
-        self.stats
-    }
-
-    pub(super) fn select(
-        &self,
-        selector: &Selector,
-        range: TimeRange,
-        limits: &ReadLimits,
-    ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
-        let Some(numbers) = self.metrics.get(selector.metric.as_str()) else { return Ok(None) };
-        let (mut found, mut points_left) = (Vec::new(), limits.max_points);
-        for number in numbers {
-            if limits.cancelled.as_ref().is_some_and(|cancelled| cancelled()) {
-                return Err(StoreError::Cancelled);
-            }
-            let Some(series) = at(*number).and_then(|at| self.series.get(at)) else { continue };
-            if !selector.matches_tags(series.name.tags()) {
-                continue;
-            }
-            let (timestamps, values) = series.within(range);
-            if timestamps.is_empty() {
-                continue;
-            }
-            if found.len() == limits.max_series {
-                return Err(exceeded(limits.max_series, "series"));
-            }
-            points_left = points_left
-                .checked_sub(timestamps.len())
-                .ok_or_else(|| exceeded(limits.max_points, "points"))?;
-            let points = timestamps.iter().copied().zip(values.iter().copied());
-            found.push(TimeSeries::from_points(&series.name, points));
-        }
-        Ok(Some(found))
-    }
-
-    pub(super) fn suggest(&self, what: Suggest<'_>, prefix: &str, max: usize) -> Vec<String> {
-        let from = (Bound::Included(prefix), Bound::Unbounded);
-        match what {
-            Suggest::Metrics => {
-                let metrics = self.metrics.range::<str, _>(from).map(|(metric, _)| metric);
-                complete(metrics, prefix, max)
-            }
-            Suggest::TagKeys(None) => complete(self.tag_keys.range::<str, _>(from), prefix, max),
-            Suggest::TagValues { metric: None, key: None } => {
-                complete(self.tag_values.range::<str, _>(from), prefix, max)
-            }
-            Suggest::TagKeys(metric) => self.of_tags(metric, prefix, max, |(key, _)| Some(key)),
-            Suggest::TagValues { metric, key } => {
-                self.of_tags(metric, prefix, max, |(of, value)| {
-                    key.is_none_or(|key| key == of).then_some(value)
-                })
-            }
-        }
-    }
-
-    /// What `part` gives of the tags of a metric's series, or of all.
-    fn of_tags<'a>(
-        &'a self,
-        metric: Option<&str>,
-        prefix: &str,
-        max: usize,
-        part: impl Fn((&'a str, &'a str)) -> Option<&'a str>,
-    ) -> Vec<String> {
-        let numbers = metric.map(|metric| self.metrics.get(metric).map_or(&[][..], Vec::as_slice));
-        let of_metric = numbers.into_iter().flatten().filter_map(|number| at(*number));
-        let all = if metric.is_none() { 0..self.series.len() } else { 0..0 };
-        let series = of_metric.chain(all).filter_map(|at| self.series.get(at));
-        let texts = series.flat_map(|series| series.name.tags().iter().filter_map(&part));
-        let found: BTreeSet<&str> = texts.filter(|text| text.starts_with(prefix)).collect();
-        found.into_iter().take(max).map(str::to_owned).collect()
-    }
-}
-
-/// The number of the series that follows `count` others.
-pub(super) fn number_after(count: usize) -> u32 {
-    u32::try_from(count + 1).expect("memory ends before 2^32 series")
-}
-
-/// The points of a series: two columns, strictly increasing in time.
-#[derive(Debug)]
-struct Series {
-    name: TimeSeriesName,
-    timestamps: Vec<Timestamp>,
-    values: Vec<f64>,
-    /// Points before the last one, as they came; [`settle`](Self::settle) empties it. They are
-    /// moved in together, so that a long column is not shifted for each.
-    late: Vec<(Timestamp, f64)>,
-}
-
-impl Series {
-    fn new(name: TimeSeriesName) -> Self {
-        Self { name, timestamps: Vec::new(), values: Vec::new(), late: Vec::new() }
-    }
-
-    /// Whether a point was added, rather than replaced or put off.
-    fn push(&mut self, timestamp: Timestamp, value: f64) -> bool {
-        match (self.timestamps.last(), self.values.last_mut()) {
-            (Some(last), _) if timestamp < *last => {
-                self.late.push((timestamp, value));
-                false
-            }
-            (Some(last), Some(replaced)) if timestamp == *last => {
-                *replaced = value;
-                false
-            }
-            _ => {
-                self.timestamps.push(timestamp);
-                self.values.push(value);
-                true
-            }
-        }
-    }
-
-    /// How many points were added.
-    fn settle(&mut self) -> u64 {
-        let Some(first) = self.late.iter().map(|(timestamp, _)| *timestamp).min() else { return 0 };
-        let before = self.timestamps.len();
-        let keep = self.timestamps.partition_point(|timestamp| *timestamp < first);
-        let tail = self.timestamps.split_off(keep).into_iter().zip(self.values.split_off(keep));
-        let mut points: Vec<_> = tail.chain(std::mem::take(&mut self.late)).collect();
-        // Stable: of equal timestamps the last to come stays last, and replaces the others. A late
-        // point came after the one it meets in the column, which else would have been late itself.
-        points.sort_by_key(|(timestamp, _)| *timestamp);
-        for (timestamp, value) in points {
-            self.push(timestamp, value);
-        }
-        (self.timestamps.len() - before) as u64
-    }
-
-    fn within(&self, range: TimeRange) -> (&[Timestamp], &[f64]) {
-        let start = self.timestamps.partition_point(|timestamp| *timestamp < range.start());
-        let end = self.timestamps.partition_point(|timestamp| *timestamp <= range.end());
-        let columns = (self.timestamps.get(start..end), self.values.get(start..end));
-        (columns.0.unwrap_or_default(), columns.1.unwrap_or_default())
-    }
-}
-
-fn at(number: u32) -> Option<usize> {
-    usize::try_from(number.checked_sub(1)?).ok()
-}
-
-fn intern(texts: &mut BTreeSet<Arc<str>>, text: &str) -> Arc<str> {
-    if let Some(known) = texts.get(text) {
-        return Arc::clone(known);
-    }
-    let new: Arc<str> = Arc::from(text);
-    texts.insert(Arc::clone(&new));
-    new
-}
-
-fn complete<'a>(
-    texts: impl Iterator<Item = &'a Arc<str>>,
-    prefix: &str,
-    max: usize,
-) -> Vec<String> {
-    texts
-        .take_while(|text| text.starts_with(prefix))
-        .take(max)
-        .map(|text| text.as_ref().to_owned())
-        .collect()
-}
-
-fn exceeded(limit: usize, what: &str) -> StoreError {
-    StoreError::LimitExceeded { what: format!("the selection has more than `{limit}` {what}") }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::collections::BTreeMap;
 
-    use apptuit_model::{MatchOp, TagMatcher};
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::Points;
 
-    /// `cpu` of the hosts a and b and `ram` of a, each with the points (10, 1), (20, 2), (30, 3).
-    fn head() -> Head {
-        let mut head = Head::default();
-        for (number, (metric, host)) in (1..).zip([("cpu", "a"), ("cpu", "b"), ("ram", "a")]) {
-            assert!(head.add_series(metric, [("host", host)]));
-            head.add_points([10, 20, 30].map(|millis| point(number, millis, millis as f64 / 10.0)));
+    fn points(rows: &[(u32, i64, f64)]) -> Points {
+        let mut points = Points::default();
+        for (series, millis, value) in rows {
+            points.push(SeriesId::new(*series), Timestamp::from_millis(*millis), *value);
         }
-        head.settle();
-        head
-    }
-
-    fn point(series: u32, millis: i64, value: f64) -> NumberedPoint {
-        NumberedPoint { series, timestamp: Timestamp::from_millis(millis), value }
+        points
     }
 
     fn range(start: i64, end: i64) -> TimeRange {
         TimeRange::new(Timestamp::from_millis(start), Timestamp::from_millis(end))
     }
 
-    fn values(head: &Head, metric: &str, range: TimeRange) -> Option<Vec<Vec<f64>>> {
-        let found = head.select(&Selector::metric(metric), range, &ReadLimits::UNLIMITED).unwrap();
-        found.map(|found| found.iter().map(|series| series.values().to_vec()).collect())
+    /// The points of a series in order of time, the last written of each instant.
+    fn read(head: &Head, series: u32, range: TimeRange) -> BTreeMap<i64, f64> {
+        let Captured { blocks, open } = head.capture(series, range);
+        let mut found = BTreeMap::new();
+        for block in blocks {
+            let (mut timestamps, mut values) = (Vec::new(), Vec::new());
+            chunk::decode(&block.data, &mut timestamps, &mut values).unwrap();
+            let points = timestamps.iter().zip(values).filter(|(at, _)| range.contains(**at));
+            found.extend(points.map(|(at, value)| (at.as_millis(), value)));
+        }
+        found.extend(open.iter().map(|(at, value)| (at.as_millis(), *value)));
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn the_last_write_wins_in_any_order(
+            rows in prop::collection::vec((1..3_u32, 0..400_i64, -9.0..9.0), 0..2000),
+            (start, end) in (-10..410_i64, -10..410_i64),
+        ) {
+            let mut head = Head::default();
+            for (batch, rows) in (1..).zip(rows.chunks(70)) {
+                head.add(points(rows).columns(), batch, |_| false);
+            }
+            let range = range(start, end);
+            for series in 1..3 {
+                let own = rows.iter().filter(|row| row.0 == series && (start..=end).contains(&row.1));
+                let expected: BTreeMap<i64, f64> = own.map(|row| (row.1, row.2)).collect();
+                prop_assert_eq!(read(&head, series, range), expected);
+            }
+        }
     }
 
     #[test]
-    fn both_ends_of_a_range_are_in_and_series_without_points_are_out() {
-        let mut head = head();
-        head.add_points([point(2, 40, 4.0)]);
-        let found = |start, end| values(&head, "cpu", range(start, end)).unwrap();
-        assert_eq!(found(10, 20), [[1.0, 2.0], [1.0, 2.0]]);
-        assert_eq!(found(11, 29), [[2.0], [2.0]]);
-        assert_eq!(found(31, 100), [[4.0]]);
-        assert!(found(41, 100).is_empty() && found(11, 19).is_empty() && found(30, 10).is_empty());
+    fn a_series_is_full_once_until_it_is_frozen() {
+        let mut head = Head::default();
+        let rows: Vec<_> = (0..999).map(|at| (7, at, 0.5)).collect();
+        head.add(points(&rows).columns(), 1, |_| false);
+        assert!(head.take_full(9).is_empty());
+        head.add(points(&[(7, 999, 0.5), (7, 1000, 0.5), (3, 0, 0.5)]).columns(), 2, |_| false);
+        assert_eq!((head.take_full(9), head.take_full(9)), (vec![7], vec![]));
+        assert_eq!(head.with_batches(0..99, 1), [7]);
+        assert_eq!(head.with_batches(0..99, 2), [3, 7]);
+
+        let frozen = head.freeze(&[7]);
+        assert_eq!(frozen.iter().map(|frozen| frozen.series).collect::<Vec<_>>(), [7]);
+        head.add(points(&[(7, 2000, 0.5)]).columns(), 3, |_| false);
+        assert_eq!((head.points(), read(&head, 7, TimeRange::ALL).len()), (1003, 1002));
+        for frozen in &frozen {
+            head.thaw(frozen);
+        }
+        assert_eq!((head.points(), head.bytes()), (2, 0));
+        assert_eq!(read(&head, 7, TimeRange::ALL), BTreeMap::from([(2000, 0.5)]));
+        assert_eq!((head.first_batch_of(4..99), head.first_batch_of(0..99)), (Some(3), Some(2)));
     }
 
     #[test]
-    fn a_metric_never_kept_is_none() {
-        assert_eq!(values(&head(), "cp", TimeRange::ALL), None);
-        assert_eq!(values(&head(), "", TimeRange::ALL), None);
+    fn a_forgotten_series_is_not_thawed() {
+        let mut head = Head::default();
+        head.add(points(&[(1, 0, 1.0)]).columns(), 1, |_| false);
+        let frozen = head.freeze(&[1, 2]);
+        head.forget(1);
+        head.add(points(&[(1, 0, 2.0)]).columns(), 2, |_| false);
+        head.freeze(&[1]);
+        for frozen in &frozen {
+            head.thaw(frozen);
+        }
+        assert_eq!(read(&head, 1, TimeRange::ALL), BTreeMap::from([(0, 2.0)]));
+        assert_eq!(head.points(), 1);
     }
 
     #[test]
-    fn matchers_choose_the_series() {
-        let matcher = TagMatcher::new("host", MatchOp::NotEqual, "a").unwrap();
-        let selector = Selector { metric: "cpu".to_owned(), matchers: vec![matcher] };
-        let found = head().select(&selector, TimeRange::ALL, &ReadLimits::UNLIMITED).unwrap();
-        let names: Vec<_> = found.unwrap().iter().map(|series| series.name().to_string()).collect();
-        assert_eq!(names, ["cpu{host:b}"]);
-    }
-
-    #[test]
-    fn late_points_find_their_place_and_the_last_write_wins() {
-        let mut head = head();
-        let late = [(30, 3.5), (5, 0.5), (20, 2.5), (5, 0.7), (40, 4.0), (40, 4.5), (30, 3.7)];
-        head.add_points(late.map(|(millis, value)| point(1, millis, value)));
-        head.settle();
-        let found = values(&head, "cpu", TimeRange::ALL).unwrap();
-        assert_eq!(found, [vec![0.7, 1.0, 2.5, 3.7, 4.5], vec![1.0, 2.0, 3.0]]);
-        assert_eq!(head.stats().points, 3 * 3 + 2);
-    }
-
-    #[test]
-    fn a_limit_is_met_before_it_is_exceeded() {
-        let head = head();
-        let select = |max_series, max_points| {
-            let limits = ReadLimits { max_series, max_points, cancelled: None };
-            head.select(&Selector::metric("cpu"), range(10, 20), &limits)
-                .map(|found| found.unwrap().len())
-                .map_err(|error| error.to_string())
-        };
-        assert_eq!(select(2, 4), Ok(2));
-        assert_eq!(select(1, 4), Err("the selection has more than `1` series".to_owned()));
-        assert_eq!(select(2, 3), Err("the selection has more than `3` points".to_owned()));
-    }
-
-    #[test]
-    fn reading_ends_when_the_reader_has_gone() {
-        let asked = Arc::new(AtomicUsize::new(0));
-        let counter = Arc::clone(&asked);
-        let gone_at_second = move || counter.fetch_add(1, Ordering::Relaxed) == 1;
-        let limits =
-            ReadLimits { cancelled: Some(Arc::new(gone_at_second)), ..ReadLimits::UNLIMITED };
-        let outcome = head().select(&Selector::metric("cpu"), TimeRange::ALL, &limits);
-        assert!(matches!(outcome, Err(StoreError::Cancelled)), "{outcome:?}");
-        assert_eq!(asked.load(Ordering::Relaxed), 2);
-    }
-
-    #[test]
-    fn suggestions_are_sorted_and_begin_with_the_prefix() {
-        let mut head = head();
-        assert!(head.add_series("cpu.user", [("home", "ab"), ("Host", "é")]));
-        assert_eq!(head.suggest(Suggest::Metrics, "", 9), ["cpu", "cpu.user", "ram"]);
-        assert_eq!(head.suggest(Suggest::Metrics, "cpu", 9), ["cpu", "cpu.user"]);
-        assert_eq!(head.suggest(Suggest::Metrics, "cpu", 1), ["cpu"]);
-        assert_eq!(head.suggest(Suggest::TagKeys(None), "h", 9), ["home", "host"]);
-        let any = Suggest::TagValues { metric: None, key: None };
-        assert_eq!(head.suggest(any, "", 9), ["a", "ab", "b", "é"]);
-        assert!(head.suggest(any, "c", 9).is_empty());
-        assert!(head.suggest(any, "", 0).is_empty());
-    }
-
-    #[test]
-    fn suggestions_may_be_those_of_a_metric_and_of_a_key() {
-        let mut head = head();
-        assert!(head.add_series("disk", [("host", "a"), ("path", "/a")]));
-        let keys = |metric, prefix| head.suggest(Suggest::TagKeys(Some(metric)), prefix, 9);
-        assert_eq!(keys("disk", ""), ["host", "path"]);
-        assert_eq!(keys("disk", "p"), ["path"]);
-        assert_eq!(keys("cpu", ""), ["host"]);
-        assert!(keys("none", "").is_empty());
-        let values = |metric, key, max| head.suggest(Suggest::TagValues { metric, key }, "", max);
-        assert_eq!(values(Some("disk"), None, 9), ["/a", "a"]);
-        assert_eq!(values(Some("cpu"), Some("host"), 9), ["a", "b"]);
-        assert_eq!(values(None, Some("host"), 9), ["a", "b"]);
-        assert_eq!(values(None, Some("path"), 9), ["/a"]);
-        assert_eq!(values(Some("cpu"), Some("host"), 1), ["a"]);
-        assert!(values(Some("cpu"), Some("path"), 9).is_empty());
-    }
-
-    #[test]
-    fn a_name_is_kept_once_and_its_text_is_shared() {
-        let mut head = head();
-        assert!(!head.add_series("cpu", [("host", "a")]));
-        assert_eq!((head.len(), head.stats().series), (3, 3));
-        let names: Vec<_> = head.series.iter().map(|series| series.name.metric()).collect();
-        assert!(std::ptr::eq(names[0], names[1]) && names[0] != names[2]);
-        let host = |at: usize| head.series[at].name.tags().get("host").unwrap();
-        assert!(std::ptr::eq(host(0), host(2)));
+    fn points_that_are_in_chunks_are_skipped() {
+        let mut head = Head::default();
+        head.add(points(&[(1, 0, 1.0), (2, 0, 2.0)]).columns(), 1, |series| series == 1);
+        assert_eq!((head.points(), read(&head, 1, TimeRange::ALL).len()), (1, 0));
     }
 }

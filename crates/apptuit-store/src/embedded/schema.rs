@@ -1,57 +1,54 @@
-//! The database: made, recognised, and read back into memory.
+//! The database: made, recognised, and brought to the version of today.
 
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::types::FromSqlError;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::bytes::Damage;
-use super::head::Head;
-use super::{batch, name, refusal};
+use super::{io, refusal};
 use crate::{StoreError, StoreOptions};
 
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 const APPLICATION_ID: i64 = 0x4170_7475;
 const PAGE_BYTES: u32 = 16_384;
-/// Two stores that open one new file at the same moment step on each other's locks for an instant.
-const LOCK_PATIENCE: Duration = Duration::from_millis(100);
+/// How long the writer waits for someone else who writes to the file or locks it: a tool, by hand.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// What SQLite keeps of the file in memory for the writer, in KiB.
+const CACHE_KIB: i64 = 8192;
+/// Pages of the write-ahead file that make SQLite move it into the database: 16 MiB.
+const CHECKPOINT_PAGES: i64 = 1000;
 
-/// Opens the database, or makes it, and takes its lock.
+/// Opens the database, or makes it. Its lock is taken before.
 pub(super) fn open(file: &Path, options: &StoreOptions) -> Result<Connection, StoreError> {
     let failed = |error| from_sqlite(file, "open", error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(failed)?;
-    lock(&connection).map_err(failed)?;
-    let is_new = recognise(&connection, file)?;
-    configure(&connection, options).map_err(failed)?;
-    if is_new {
-        create(&connection).map_err(failed)?;
+    connection.busy_timeout(LOCK_PATIENCE).map_err(failed)?;
+    // A file that is not ours stays as it is, its write-ahead file too.
+    tidy_at_close(&connection, false).map_err(failed)?;
+    let version = recognise(&connection, file)?;
+    tidy_at_close(&connection, true).map_err(failed)?;
+    if version == 0 {
+        shape(&connection).map_err(failed)?;
     }
+    configure(&connection, options).map_err(failed)?;
+    upgrade(&connection, version).map_err(failed)?;
     Ok(connection)
 }
 
-/// Reads everything in the database.
-pub(super) fn load(connection: &Connection, file: &Path) -> Result<Head, StoreError> {
-    let mut head = Head::default();
-    let series = "SELECT id, metric, tags FROM series ORDER BY id";
-    each_row(connection, file, ("series", series), |row| {
-        let metric = row.get_ref(1)?.as_str()?;
-        let tags = name::decode(metric, row.get_ref(2)?.as_blob()?)?;
-        if head.add_series(metric, tags) {
-            return Ok(());
-        }
-        Err(Damage { offset: None, what: "a row before has the same metric and tags".to_owned() })
-    })?;
-    let batches = "SELECT id, points FROM batch ORDER BY id";
-    each_row(connection, file, ("batch", batches), |row| {
-        head.add_points(batch::decode(row.get_ref(1)?.as_blob()?, head.len())?);
-        Ok(())
-    })?;
-    head.settle();
-    Ok(head)
+/// Opens a database that is there, to read it and leave it as it is. Somebody else may write to it.
+pub(super) fn look_at(file: &Path) -> Result<Connection, StoreError> {
+    let failed = |error| from_sqlite(file, "open", error);
+    file.metadata().map_err(|error| io(file, "open", error))?;
+    // An index of the write-ahead file may have to be made, so not only for reading.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags).map_err(failed)?;
+    connection.busy_timeout(LOCK_PATIENCE).map_err(failed)?;
+    tidy_at_close(&connection, false).map_err(failed)?;
+    Ok(connection)
 }
 
 /// What an error of SQLite says about the data.
@@ -71,28 +68,38 @@ pub(super) fn from_sqlite(file: &Path, doing: &'static str, error: rusqlite::Err
     }
 }
 
-/// The lock is held until the connection ends: `locking_mode` keeps what the transaction takes.
-/// Only a file of no bytes is written to: one that is not ours stays as it is.
-fn lock(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(LOCK_PATIENCE)?;
-    // Before anything is read: so SQLite keeps its index of the write-ahead file in memory, and
-    // needs no room on the disk for it.
-    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    // The transaction gives a file of no bytes its first page, and so its page size.
-    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
-    connection.execute_batch("BEGIN EXCLUSIVE; COMMIT")
+/// The bytes of the pages of the database that are in use.
+pub(super) fn used_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let (pages, free) = pages(connection)?;
+    Ok((pages - free) * u64::from(PAGE_BYTES))
 }
 
-/// Whether the database is new and empty. An error if it is neither that nor a store we can read.
-fn recognise(connection: &Connection, file: &Path) -> Result<bool, StoreError> {
+/// How many pages the database has, and how many of them are free.
+pub(super) fn pages(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
+    let sql = "SELECT page_count, freelist_count FROM pragma_page_count, pragma_freelist_count";
+    let pages: (i64, i64) = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok((pages.0.unsigned_abs(), pages.1.unsigned_abs()))
+}
+
+/// A count as SQLite takes it.
+pub(super) fn integer(count: usize) -> i64 {
+    i64::try_from(count).expect("memory holds less than 2^63 things")
+}
+
+pub(super) fn tidy_at_close(connection: &Connection, tidy: bool) -> rusqlite::Result<bool> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !tidy)
+}
+
+/// The version of the schema, 0 for a database that is new and empty. An error if it is neither
+/// that nor a store we can read.
+pub(super) fn recognise(connection: &Connection, file: &Path) -> Result<u32, StoreError> {
     let failed = |error| from_sqlite(file, "open", error);
     let number = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(failed);
     let application_id = number("SELECT application_id FROM pragma_application_id")?;
     let objects = number("SELECT count(*) FROM sqlite_schema")?;
     match (application_id, objects) {
-        (APPLICATION_ID, _) => check_version(connection, file).map(|()| false),
-        (0, 0) => Ok(true),
+        (APPLICATION_ID, _) => version(connection, file),
+        (0, 0) => Ok(0),
         _ => {
             let what =
                 format!("a database of another program, application_id `{application_id:#x}`");
@@ -101,11 +108,11 @@ fn recognise(connection: &Connection, file: &Path) -> Result<bool, StoreError> {
     }
 }
 
-fn check_version(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+fn version(connection: &Connection, file: &Path) -> Result<u32, StoreError> {
     let sql = "SELECT value FROM meta WHERE key = 'schema_version'";
     let version: Result<String, _> = connection.query_row(sql, [], |row| row.get(0));
     let what = match version.as_deref().map(str::parse) {
-        Ok(Ok(VERSION)) => return Ok(()),
+        Ok(Ok(found @ 1..=VERSION)) => return Ok(found),
         Ok(Ok(found)) if found > VERSION => {
             return Err(StoreError::VersionTooNew { file: file.to_owned(), found, known: VERSION });
         }
@@ -115,8 +122,17 @@ fn check_version(connection: &Connection, file: &Path) -> Result<(), StoreError>
     Err(StoreError::Corrupt { file: file.to_owned(), at: "table `meta`".to_owned(), what })
 }
 
+/// What takes effect in a file of no bytes, and in another one when it is vacuumed.
+pub(super) fn shape(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")
+}
+
 fn configure(connection: &Connection, options: &StoreOptions) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     if let Some(bytes) = options.max_file_bytes {
         // SQLite counts pages in 32 bits and takes 0 for a question.
         let pages = u32::try_from(bytes / u64::from(PAGE_BYTES)).unwrap_or(u32::MAX).max(1);
@@ -125,48 +141,15 @@ fn configure(connection: &Connection, options: &StoreOptions) -> rusqlite::Resul
     Ok(())
 }
 
-/// In one transaction, so that a file half made is an empty one.
-fn create(connection: &Connection) -> rusqlite::Result<()> {
+/// In one transaction, so that a file half made is an empty one, and one half upgraded an old one.
+fn upgrade(connection: &Connection, version: u32) -> rusqlite::Result<()> {
+    if version == VERSION {
+        return Ok(());
+    }
     let transaction = connection.unchecked_transaction()?;
-    transaction.execute_batch(include_str!("schema.sql"))?;
+    if version == 0 {
+        transaction.execute_batch(include_str!("schema.sql"))?;
+    }
+    transaction.execute_batch(include_str!("upgrade.sql"))?;
     transaction.commit()
-}
-
-/// Reads the rows of a table, whose first column counts from 1.
-fn each_row(
-    connection: &Connection,
-    file: &Path,
-    (table, sql): (&str, &str),
-    mut read: impl FnMut(&Row<'_>) -> Result<(), Damage>,
-) -> Result<(), StoreError> {
-    let failed = |error| from_sqlite(file, "read", error);
-    let mut statement = connection.prepare(sql).map_err(failed)?;
-    let mut rows = statement.query([]).map_err(failed)?;
-    for expected in 1_i64.. {
-        let Some(row) = rows.next().map_err(failed)? else { break };
-        let id: i64 = row.get(0).map_err(failed)?;
-        let outcome = if id == expected {
-            read(row)
-        } else {
-            Err(Damage { offset: None, what: format!("it is missing, the next one is `{id}`") })
-        };
-        outcome.map_err(|Damage { offset, what }| {
-            let byte = offset.map(|offset| format!(", byte {offset}")).unwrap_or_default();
-            let at = format!("row {expected} of `{table}`{byte}");
-            StoreError::Corrupt { file: file.to_owned(), at, what }
-        })?;
-    }
-    Ok(())
-}
-
-impl From<rusqlite::Error> for Damage {
-    fn from(error: rusqlite::Error) -> Self {
-        Self { offset: None, what: error.to_string() }
-    }
-}
-
-impl From<FromSqlError> for Damage {
-    fn from(error: FromSqlError) -> Self {
-        Self { offset: None, what: error.to_string() }
-    }
 }

@@ -1,4 +1,4 @@
--- Schema version 1: docs/reference/storage-format.md says what every byte means.
+-- Schema version 2: docs/reference/storage-format.md says what every byte means.
 PRAGMA application_id = 0x41707475; -- the letters "Aptu"
 
 CREATE TABLE meta   (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;

@@ -25,7 +25,7 @@ fn appends_that_wait_together_share_a_commit() {
                 start.wait();
                 for append in 0..APPENDS {
                     let value = (writer * APPENDS + append) as f64;
-                    store.append(&[point("m", &writer.to_string(), append, value)]).unwrap();
+                    store.append_points(&[point("m", &writer.to_string(), append, value)]).unwrap();
                     // One's own write is there at once.
                     let own = all(store, "m");
                     let own = own
@@ -77,7 +77,7 @@ fn a_reader_sees_whole_appends_in_order() {
             });
         }
         for at in 0..300 {
-            store.append(&[point("m", "a", at, 1.0), point("m", "b", at, 2.0)]).unwrap();
+            store.append_points(&[point("m", "a", at, 1.0), point("m", "b", at, 2.0)]).unwrap();
         }
         done.store(true, Ordering::Release);
     });
@@ -93,7 +93,8 @@ fn closing_while_others_append_keeps_what_was_acknowledged() {
             .map(|writer| {
                 let (store, host) = (&store, format!("host{writer}"));
                 scope.spawn(move || {
-                    let append = |at: &i64| store.append(&[point("m", &host, *at, 0.0)]).is_ok();
+                    let append =
+                        |at: &i64| store.append_points(&[point("m", &host, *at, 0.0)]).is_ok();
                     (0..100_000).take_while(append).count()
                 })
             })

@@ -129,7 +129,7 @@ fn child_that_appends_until_it_is_killed() {
             scope.spawn(move || {
                 // Bounded, should the parent be gone.
                 for append in 0..20_000 {
-                    store.append(&points(round, thread, append)).unwrap();
+                    store.append_points(&points(round, thread, append)).unwrap();
                     let mut output = std::io::stdout().lock();
                     writeln!(output, "kept {thread} {append}").unwrap();
                     output.flush().unwrap();

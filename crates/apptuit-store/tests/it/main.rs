@@ -1,11 +1,18 @@
 //! The embedded store through its public face.
 
+mod check;
 mod concurrency;
 mod damage;
+mod faults;
+mod key;
 mod kill;
+mod maintenance;
 mod model;
 mod poison;
+mod read;
 mod reopen;
+mod scan;
+mod upgrade;
 
 use std::path::Path;
 

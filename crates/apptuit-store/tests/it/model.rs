@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use apptuit_model::{Selector, TimeRange, Timestamp};
+use apptuit_model::{MatchOp, Selector, TagMatcher, TimeRange, Timestamp};
 use apptuit_store::{EmbeddedStore, ReadLimits, Store};
 use proptest::prelude::*;
 
@@ -19,17 +19,25 @@ type Model = BTreeMap<(&'static str, &'static str, i64), u64>;
 enum Action {
     Append(Vec<(usize, usize, i64, u64)>),
     Select(usize, i64, i64),
+    Flush,
+    Compact,
+    Delete(usize, usize),
     Close,
     Drop,
 }
 
 fn actions() -> impl Strategy<Value = Vec<Action>> {
     let value = prop_oneof![any::<u64>(), Just(0), Just(f64::to_bits(-0.0)), Just(u64::MAX)];
-    let point = (0..METRICS.len(), 0..HOSTS.len(), -20_i64..20, value);
+    // The last instants of 1969 and the first ones of 1970: months are stored apart.
+    let time = prop_oneof![9 => -20_i64..20, 1 => Just(i64::MIN), 1 => Just(i64::MAX)];
+    let point = (0..METRICS.len(), 0..HOSTS.len(), time, value);
     let action = prop_oneof![
         6 => prop::collection::vec(point, 0..12).prop_map(Action::Append),
         4 => (0..METRICS.len(), -25_i64..25, -25_i64..25)
             .prop_map(|(metric, start, end)| Action::Select(metric, start, end)),
+        3 => Just(Action::Flush),
+        1 => Just(Action::Compact),
+        1 => (0..METRICS.len(), 0..HOSTS.len()).prop_map(|(metric, host)| Action::Delete(metric, host)),
         1 => Just(Action::Close),
         1 => Just(Action::Drop),
     ];
@@ -64,12 +72,31 @@ fn apply(
             let points: Vec<_> = points.collect();
             let sent =
                 points.iter().map(|(m, h, at, bits)| point(m, h, *at, f64::from_bits(*bits)));
-            store.append(&sent.collect::<Vec<_>>()).expect("the disk works");
+            store.append_points(&sent.collect::<Vec<_>>()).expect("the disk works");
             model.extend(points.into_iter().map(|(m, h, at, bits)| ((m, h, at), bits)));
             *slot = Some(store);
         }
         Action::Select(metric, start, end) => {
             compare(&store, model, METRICS[metric], (start, end))?;
+            *slot = Some(store);
+        }
+        Action::Flush => {
+            store.flush().expect("the disk works");
+            *slot = Some(store);
+        }
+        Action::Compact => {
+            store.compact().expect("the disk works");
+            prop_assert_eq!(store.stats().points, model.len() as u64);
+            *slot = Some(store);
+        }
+        Action::Delete(metric, host) => {
+            let (metric, host) = (METRICS[metric], HOSTS[host]);
+            let matcher = TagMatcher::new("host", MatchOp::Equal, host).expect("text");
+            let selector = Selector { metric: metric.to_owned(), matchers: vec![matcher] };
+            let deleted = store.delete(&selector).expect("the disk works");
+            let before = model.len();
+            model.retain(|(m, h, _), _| (*m, *h) != (metric, host));
+            prop_assert_eq!(deleted, usize::from(model.len() < before));
             *slot = Some(store);
         }
         Action::Close => {
@@ -90,7 +117,7 @@ fn reopened(file: &Path, model: &Model) -> Result<EmbeddedStore, TestCaseError> 
     for metric in METRICS {
         compare(&store, model, metric, (i64::MIN, i64::MAX))?;
     }
-    prop_assert_eq!(store.stats().points, model.len() as u64);
+    prop_assert!(store.stats().points >= model.len() as u64);
     Ok(store)
 }
 

@@ -14,7 +14,7 @@ fn a_failed_commit_ends_writing_until_the_store_is_opened_again() {
     let store = EmbeddedStore::open(&file, options.clone()).unwrap();
     let append = |store: &EmbeddedStore, n: i64| {
         let points: Vec<_> = (0..500).map(|at| point("m", "a", n * 500 + at, n as f64)).collect();
-        store.append(&points)
+        store.append_points(&points)
     };
 
     let (failed, error) =
@@ -25,7 +25,7 @@ fn a_failed_commit_ends_writing_until_the_store_is_opened_again() {
     assert!(std::error::Error::source(&error).is_some());
 
     // Even what would fit is refused.
-    let refused = store.append(&[point("m", "b", 0, 0.0)]).unwrap_err();
+    let refused = store.append_points(&[point("m", "b", 0, 0.0)]).unwrap_err();
     let StoreError::Poisoned { since, cause } = &refused else { panic!("{refused:?}") };
     assert!(cause.contains("is full") && since.as_secs() > 0, "{refused}");
     assert!(refused.to_string().contains("until the store is opened again"), "{refused}");
@@ -55,7 +55,7 @@ fn a_failed_commit_ends_writing_until_the_store_is_opened_again() {
 #[test]
 fn everyone_who_waits_for_a_failed_commit_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let options = StoreOptions { max_file_bytes: Some(8 * 16_384), ..StoreOptions::default() };
+    let options = StoreOptions { max_file_bytes: Some(16 * 16_384), ..StoreOptions::default() };
     let store = EmbeddedStore::open(&folder.path().join("points.sqlite"), options).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..8 {
@@ -63,7 +63,7 @@ fn everyone_who_waits_for_a_failed_commit_is_told() {
             scope.spawn(move || {
                 let host = format!("host{thread}");
                 let acknowledged = (0..10_000)
-                    .take_while(|at| store.append(&[point("m", &host, *at, 1.0)]).is_ok());
+                    .take_while(|at| store.append_points(&[point("m", &host, *at, 1.0)]).is_ok());
                 let acknowledged = acknowledged.count();
                 assert!(acknowledged < 10_000, "the disk never filled");
                 let found = all(store, "m");

@@ -1,9 +1,10 @@
 //! What was acknowledged is there after the store is opened again.
 
+use std::fs::DirEntry;
 use std::path::Path;
 
 use apptuit_model::{DataPoint, TimeSeriesName, Timestamp};
-use apptuit_store::{Store, StoreError, StoreStats, Suggest};
+use apptuit_store::{Store, StoreError, Suggest};
 
 use crate::{all, open, point, try_open};
 
@@ -14,7 +15,7 @@ fn points_come_back_bit_by_bit() {
     let values =
         [0.1, -0.0, f64::MIN_POSITIVE / 8.0, f64::INFINITY, f64::from_bits(0x7ff8_dead_beef_0001)];
     let points: Vec<_> = (0..).zip(values).map(|(at, value)| point("m", "a", at, value)).collect();
-    open(&file).append(&points).unwrap();
+    open(&file).append_points(&points).unwrap();
 
     let bits: Vec<_> = all(&open(&file), "m")[0].values().iter().map(|v| v.to_bits()).collect();
     assert_eq!(bits, values.map(f64::to_bits));
@@ -32,7 +33,7 @@ fn names_and_extreme_times_come_back() {
     let store = open(&file);
     for name in &names {
         let times = [Timestamp::MIN, Timestamp::from_millis(-1), Timestamp::MAX];
-        store.append(&times.map(|time| DataPoint::new(name, time, 1.0))).unwrap();
+        store.append_points(&times.map(|time| DataPoint::new(name, time, 1.0))).unwrap();
     }
     let before: Vec<_> = names.iter().map(|name| all(&store, name.metric())).collect();
     let suggested = store.suggest(Suggest::TagValues { metric: None, key: None }, "", 9).unwrap();
@@ -46,7 +47,7 @@ fn names_and_extreme_times_come_back() {
         store.suggest(Suggest::TagValues { metric: None, key: None }, "", 9).unwrap(),
         suggested
     );
-    assert_eq!(store.stats(), StoreStats { series: 3, points: 9, appends: 0, commits: 0 });
+    assert_eq!((store.stats().series, store.stats().points, store.stats().appends), (3, 9, 0));
 }
 
 #[test]
@@ -54,15 +55,15 @@ fn the_last_write_wins_live_and_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("points.sqlite");
     let store = open(&file);
-    store.append(&[point("m", "a", 2, 1.0), point("m", "a", 1, 2.0)]).unwrap();
-    store.append(&[point("m", "a", 1, 3.0), point("m", "a", 1, 4.0)]).unwrap();
-    store.append(&[point("m", "a", 2, 5.0), point("m", "a", 3, 6.0)]).unwrap();
+    store.append_points(&[point("m", "a", 2, 1.0), point("m", "a", 1, 2.0)]).unwrap();
+    store.append_points(&[point("m", "a", 1, 3.0), point("m", "a", 1, 4.0)]).unwrap();
+    store.append_points(&[point("m", "a", 2, 5.0), point("m", "a", 3, 6.0)]).unwrap();
     assert_eq!(all(&store, "m")[0].values(), [4.0, 5.0, 6.0]);
     drop(store);
 
     let store = open(&file);
     assert_eq!(all(&store, "m")[0].values(), [4.0, 5.0, 6.0]);
-    store.append(&[point("m", "a", 2, 7.0)]).unwrap();
+    store.append_points(&[point("m", "a", 2, 7.0)]).unwrap();
     assert_eq!(all(&store, "m")[0].values(), [4.0, 7.0, 6.0]);
 }
 
@@ -75,7 +76,7 @@ fn an_append_larger_than_one_batch_is_kept_whole() {
     let points: Vec<_> =
         (0..count).map(|at| DataPoint::new(&name, Timestamp::from_millis(at), at as f64)).collect();
     let store = open(&file);
-    store.append(&points).unwrap();
+    store.append_points(&points).unwrap();
     assert_eq!(store.stats().commits, 1);
     store.close().unwrap();
 
@@ -88,15 +89,15 @@ fn a_closed_store_is_one_file_that_refuses_writes_and_can_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("points.sqlite");
     let store = open(&file);
-    store.append(&[point("m", "a", 1, 1.0)]).unwrap();
+    store.append_points(&[point("m", "a", 1, 1.0)]).unwrap();
     store.close().unwrap();
     store.close().unwrap();
 
-    let refused = store.append(&[point("m", "a", 2, 2.0)]);
+    let refused = store.append_points(&[point("m", "a", 2, 2.0)]);
     assert!(matches!(refused, Err(StoreError::Closed)), "{refused:?}");
     assert_eq!(all(&store, "m")[0].values(), [1.0]);
-    let files: Vec<_> = folder.path().read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
-    assert_eq!(files, ["points.sqlite"]);
+    drop(store);
+    assert_eq!(files(folder.path()), ["points.sqlite", "points.sqlite-lock"]);
 }
 
 #[test]
@@ -108,7 +109,7 @@ fn a_second_store_on_the_same_file_is_refused_until_the_first_is_closed() {
     assert!(matches!(refused(&file), StoreError::InUse { .. }), "{:?}", refused(&file));
     assert!(refused(&file).to_string().contains("points.sqlite` is in use"), "{}", refused(&file));
 
-    first.append(&[point("m", "a", 1, 1.0)]).unwrap();
+    first.append_points(&[point("m", "a", 1, 1.0)]).unwrap();
     first.close().unwrap();
     assert_eq!(all(&open(&file), "m").len(), 1);
 }
@@ -124,16 +125,23 @@ fn a_folder_that_is_not_there_is_named() {
 }
 
 #[test]
-fn an_open_store_is_the_database_and_the_write_ahead_file_and_nothing_else() {
+fn an_open_store_has_the_files_of_sqlite_and_a_lock() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("points.sqlite");
     for at in 0..2 {
         let store = open(&file);
-        store.append(&[point("m", "a", at, 1.0)]).unwrap();
-        let files = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name());
-        let mut files: Vec<_> = files.collect();
-        files.sort();
-        // A third one would need room, which a full disk does not have.
-        assert_eq!(files, ["points.sqlite", "points.sqlite-wal"]);
+        store.append_points(&[point("m", "a", at, 1.0)]).unwrap();
+        assert_eq!(
+            files(folder.path()),
+            ["points.sqlite", "points.sqlite-lock", "points.sqlite-shm", "points.sqlite-wal"]
+        );
     }
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let entries = folder.read_dir().expect("the folder is there");
+    let name = |entry: DirEntry| entry.file_name().into_string().expect("the names are ASCII");
+    let mut files: Vec<_> = entries.map(|entry| name(entry.expect("an entry"))).collect();
+    files.sort();
+    files
 }

@@ -1,8 +1,8 @@
 //! The variables this library reads; `docs/reference/environment.md` has them all.
 //!
-//! Those of proxies are read by the HTTP crate. Nothing else in this library reads any.
+//! Nothing else in this library reads any.
 
-use std::env;
+use std::{env, fmt};
 
 use apptuit_model::{Tags, is_valid_name};
 
@@ -19,6 +19,23 @@ const DISABLE_HOST_TAG: &str = "APPTUIT_DISABLE_HOST_TAG";
 /// First those that were set for the package this one replaces.
 #[cfg(feature = "tls")]
 const CERTIFICATES: [&str; 3] = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"];
+/// Of each kind those in lower case go first; a proxy of one scheme goes before that of all.
+const HTTP_PROXY: [&str; 4] = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+const HTTPS_PROXY: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+const NO_PROXY: [&str; 2] = ["no_proxy", "NO_PROXY"];
+
+/// A variable that is set. What it holds may be secret.
+#[derive(Clone)]
+pub(super) struct Named {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+}
+
+impl fmt::Debug for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
 
 /// The token, if there is one.
 pub(super) fn token(warnings: &mut Vec<Warning>) -> Option<String> {
@@ -54,6 +71,25 @@ pub(crate) fn host_tag_is_disabled() -> Result<bool> {
 pub(super) fn certificates() -> Option<(&'static str, std::path::PathBuf)> {
     let named = |name| env::var_os(name).filter(|path| !path.is_empty());
     CERTIFICATES.into_iter().find_map(|name| Some((name, named(name)?.into())))
+}
+
+/// The proxy for endpoints of a scheme.
+pub(super) fn proxy(scheme: &str) -> Option<Named> {
+    let names = if scheme == "https" { HTTPS_PROXY } else { HTTP_PROXY };
+    // A web server hands a header `Proxy` of its caller to its scripts by this name.
+    let is_script = variable("REQUEST_METHOD").is_some();
+    let mut names = names.into_iter().filter(|name| !(is_script && *name == "HTTP_PROXY"));
+    names.find_map(named)
+}
+
+/// The hosts that are gone to directly, with commas between.
+pub(super) fn no_proxy() -> Option<String> {
+    NO_PROXY.into_iter().find_map(named).map(|named| named.value)
+}
+
+fn named(name: &'static str) -> Option<Named> {
+    let value = variable(name).filter(|value| !value.trim().is_empty())?;
+    Some(Named { name, value })
 }
 
 fn variable(name: &str) -> Option<String> {

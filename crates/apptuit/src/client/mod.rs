@@ -104,6 +104,11 @@ impl Client {
         self.0.timeout
     }
 
+    /// What happens after a failure that may pass.
+    pub(crate) fn retry_policy(&self) -> RetryPolicy {
+        self.0.retry
+    }
+
     /// The token, for no other use than to tell one from another.
     pub(crate) fn token(&self) -> &str {
         &self.0.token

@@ -56,6 +56,8 @@ pub struct ReporterBuilder {
     host_tag: Option<HostTag>,
     reads_environment: bool,
     on_error: Option<Handler>,
+    #[cfg(all(unix, feature = "sigterm"))]
+    flushes_on_sigterm: bool,
     batch_points: usize,
     clock: Arc<dyn Clock>,
 }
@@ -81,6 +83,8 @@ impl ReporterBuilder {
             host_tag: None,
             reads_environment: true,
             on_error: None,
+            #[cfg(all(unix, feature = "sigterm"))]
+            flushes_on_sigterm: false,
             batch_points: BATCH_POINTS,
         }
     }
@@ -142,6 +146,19 @@ impl ReporterBuilder {
     #[must_use]
     pub fn on_error(mut self, handler: impl Fn(&Error) + Send + Sync + 'static) -> Self {
         self.on_error = Some(Box::new(handler));
+        self
+    }
+
+    /// [Flushes](Reporter::flush) while it runs when the process gets SIGTERM, within the stop timeout
+    /// (feature `sigterm`, Unix). Default: it does not.
+    ///
+    /// A handler that the program has when the first such reporter starts is called as before, inside
+    /// the signal, and decides what becomes of the process; without one the process ends after the
+    /// flush as it would have ended at once. Install yours before.
+    #[cfg(all(unix, feature = "sigterm"))]
+    #[must_use]
+    pub fn flush_on_sigterm(mut self) -> Self {
+        self.flushes_on_sigterm = true;
         self
     }
 
@@ -247,6 +264,8 @@ impl ReporterBuilder {
                 stop_timeout: self.stop_timeout,
                 report_timeout: timeout.max(self.interval.min(MAX_REPORT_TIMEOUT)),
                 on_error,
+                #[cfg(all(unix, feature = "sigterm"))]
+                flushes_on_sigterm: self.flushes_on_sigterm,
                 misconfigured: tags_error.or(spool_error).or(no_interval),
                 is_running: AtomicBool::new(false),
             }),

@@ -11,6 +11,8 @@ mod process_metrics;
 mod report;
 mod running;
 mod self_metrics;
+#[cfg(all(unix, feature = "sigterm"))]
+mod sigterm;
 mod sink;
 mod spool;
 mod stderr;
@@ -87,6 +89,8 @@ struct Shared {
     /// The time one report may take to be delivered; what is left then waits.
     report_timeout: Duration,
     on_error: Handler,
+    #[cfg(all(unix, feature = "sigterm"))]
+    flushes_on_sigterm: bool,
     /// What is wrong with the settings.
     misconfigured: Option<String>,
     is_running: AtomicBool,
@@ -112,6 +116,13 @@ impl Reporter {
         self.shared.check()?;
         if self.shared.is_running.swap(true, Ordering::AcqRel) {
             return Err(Error::new(ErrorKind::Configuration, "the reporter is running already"));
+        }
+        #[cfg(all(unix, feature = "sigterm"))]
+        if self.shared.flushes_on_sigterm
+            && let Err(error) = sigterm::flush_on_sigterm(Arc::downgrade(&self.shared))
+        {
+            self.shared.is_running.store(false, Ordering::Release);
+            return Err(error);
         }
         RunningReporter::start(&self.shared)
     }

@@ -15,7 +15,7 @@ use super::spool::{NotKept, Spool};
 use super::{DropReason, PointSink};
 use crate::client::Interrupt;
 use crate::error::Rejection;
-use crate::{Error, ErrorKind};
+use crate::{Client, Error, ErrorKind, RetryPolicy};
 
 /// What goes when the queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl Outbox {
             bytes: 0,
             spool,
             spool_fails: false,
-            pace: Pace::default(),
+            pace: Pace::new(sink.client().map_or_else(RetryPolicy::default, Client::retry_policy)),
         };
         Self { sink, books, limits, clock, waiting: Mutex::new(waiting) }
     }
@@ -135,9 +135,8 @@ impl Outbox {
 
     /// Tries to deliver a new parcel. What fails waits for another time, if there is any hope.
     pub(super) fn send(&self, parcel: &Parcel, trip: &Trip<'_>) -> Sent {
-        let started = self.clock.now();
         let delivered = self.try_once(parcel, trip);
-        self.note(started, &delivered);
+        self.note(None, &delivered);
         self.books.settle_queued(delivered.kept, delivered.refused, DropReason::Refused);
         let mut sent = Sent {
             kept: delivered.kept,
@@ -206,7 +205,7 @@ impl Outbox {
         let Some(taken) = taken else { return self.replay_queued(started, trip, notices) };
         let parcel = Parcel::new(Load::Body(taken.body.clone()));
         let delivered = self.try_once(&parcel, trip);
-        let maybe_its_own = self.note(started, &delivered);
+        let maybe_its_own = self.note(Some(started), &delivered);
         notices.extend(refusal(&delivered));
         let mut waiting = lock(&self.waiting);
         let Some(spool) = &mut waiting.spool else { return Replayed::Nothing };
@@ -234,7 +233,7 @@ impl Outbox {
     ) -> Replayed {
         let Some(parcel) = lock(&self.waiting).pop_first() else { return Replayed::Nothing };
         let mut delivered = self.try_once(&parcel, trip);
-        let maybe_its_own = self.note(started, &delivered);
+        let maybe_its_own = self.note(Some(started), &delivered);
         notices.extend(refusal(&delivered));
         self.books.settle_queued(delivered.kept, delivered.refused, DropReason::Refused);
         let is_whole = delivered.kept + delivered.refused == 0 && delivered.failed.len() == 1;
@@ -277,14 +276,16 @@ impl Outbox {
             })
     }
 
-    /// Lets the pace know how a try went; says whether a failure may be the batch's own.
-    fn note(&self, started: Duration, delivered: &Delivered) -> bool {
+    /// Lets the pace know how a try went, since when of something that `waited`; says whether a
+    /// failure may be the batch's own.
+    fn note(&self, waited: Option<Duration>, delivered: &Delivered) -> bool {
         let now = self.clock.now();
         let pace = &mut lock(&self.waiting).pace;
         if let Some((_, error)) = delivered.failed.iter().find(|(_, error)| is_kept(error)) {
             return pace.failed(now, self.clock.timestamp(), error, fastrand::f64());
         }
-        pace.delivered(now, now.saturating_sub(started), fastrand::f64());
+        let took = waited.map(|started| now.saturating_sub(started));
+        pace.delivered(now, took, fastrand::f64());
         false
     }
 

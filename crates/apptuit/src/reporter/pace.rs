@@ -6,17 +6,16 @@ use apptuit_model::Timestamp;
 
 use crate::{Error, RetryPolicy};
 
-/// The pauses between tries grow as a client's do.
-const BACK_OFF: RetryPolicy = RetryPolicy::exponential(u32::MAX);
-
 /// The rhythm in which batches that wait are sent.
 ///
-/// While the server fails, pauses grow, and are drawn so that reporters that failed together do not
-/// return together. Once it answers, one batch goes at a time, and the pause after it is drawn
+/// While the server fails, pauses grow as those of its client do, and are drawn so that reporters
+/// that failed together do not return together. Once it answers, one batch goes at a time, and the pause after it is drawn
 /// around the time that it took: a server that has just come back is asked for half of its time at
 /// most by each, the slower it is the less often.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
+    /// How pauses grow.
+    policy: RetryPolicy,
     failures: u32,
     not_before: Duration,
     /// What the server asked for in its last answer, if that was a failure.
@@ -26,19 +25,25 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// A batch was delivered, and took so long. `chance` is in 0..1, as everywhere here.
-    pub(super) fn delivered(&mut self, now: Duration, took: Duration, chance: f64) {
-        let pause = if self.failures == 0 {
-            took.saturating_mul(2).mul_f64(chance)
-        } else {
-            BACK_OFF.longest_pause(0).mul_f64(chance)
+    pub(super) fn new(policy: RetryPolicy) -> Self {
+        Self { policy, ..Self::default() }
+    }
+
+    /// A batch was delivered; one that had waited `took` so long. `chance` is in 0..1, as everywhere
+    /// here.
+    ///
+    /// New batches end a back-off, but put nothing off: else what waits would wait for ever where
+    /// reports follow each other at once.
+    pub(super) fn delivered(&mut self, now: Duration, took: Option<Duration>, chance: f64) {
+        let pause = match took {
+            _ if self.failures > 0 => Some(self.policy.longest_pause(0).mul_f64(chance)),
+            Some(took) => Some(took.saturating_mul(2).mul_f64(chance)),
+            None => None,
         };
-        *self = Self {
-            failures: 0,
-            not_before: now.saturating_add(pause),
-            asked: Duration::ZERO,
-            works: true,
-        };
+        if let Some(pause) = pause {
+            self.not_before = now.saturating_add(pause);
+        }
+        (self.failures, self.asked, self.works) = (0, Duration::ZERO, true);
     }
 
     /// The server could not be reached, or failed. Says whether it had worked since the last
@@ -51,7 +56,7 @@ impl Pace {
         chance: f64,
     ) -> bool {
         self.failures = self.failures.saturating_add(1);
-        let drawn = BACK_OFF.longest_pause(self.failures.min(30)).mul_f64(chance);
+        let drawn = self.policy.longest_pause(self.failures.min(30)).mul_f64(chance);
         let asked = error.retry_after().map_or(Duration::ZERO, |asked| asked.pause(date));
         self.asked = now.saturating_add(asked);
         self.not_before = now.saturating_add(drawn.max(asked));
@@ -109,22 +114,24 @@ mod tests {
             0.5,
         );
         assert_eq!((pace.not_before(), pace.asked(secs(11))), (secs(61), secs(50)));
-        pace.delivered(secs(70), secs(1), 0.0);
+        pace.delivered(secs(70), None, 0.0);
         assert_eq!(pace.asked(secs(70)), Duration::ZERO);
     }
 
     #[test]
     fn a_server_that_works_is_asked_for_half_of_its_time_on_average() {
         let mut pace = Pace::default();
-        pace.delivered(secs(10), secs(3), 0.5);
+        pace.delivered(secs(10), Some(secs(3)), 0.5);
         assert_eq!(pace.not_before(), secs(13));
+        pace.delivered(secs(12), None, 0.5);
+        assert_eq!(pace.not_before(), secs(13), "new batches put nothing off");
     }
 
     #[test]
     fn a_failure_after_a_delivery_may_be_the_batchs_own() {
         let mut pace = Pace::default();
         assert!(!pace.failed(secs(1), NOON, &down(), 0.5));
-        pace.delivered(secs(2), secs(1), 0.5);
+        pace.delivered(secs(2), Some(secs(1)), 0.5);
         assert!(pace.failed(secs(3), NOON, &down(), 0.5));
         assert!(!pace.failed(secs(4), NOON, &down(), 0.5));
     }

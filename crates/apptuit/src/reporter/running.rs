@@ -146,19 +146,23 @@ impl Life {
     fn run(&self, last_result: &SyncSender<Result<()>>) {
         let Shared { report, interval, is_running, .. } = &*self.shared;
         let mut due = report.clock.now();
+        let may_replay = || report.outbox.next_replay().filter(|at| *at <= report.clock.now());
         loop {
             let replay = report.outbox.next_replay();
             if self.wait_until(replay.map_or(due, |replay| replay.min(due))) {
                 break;
             }
-            if report.clock.now() < due {
-                self.shared.replay(&self.trip());
-                continue;
+            let started = report.clock.now();
+            if started >= due {
+                // Its failures went to `on_error`.
+                let _ = self.shared.report(Occasion::Interval, &self.trip());
+                report.outbox.look_for_orphans();
+                due = next_due(due, started, report.clock.now(), *interval);
             }
-            // Its failures went to `on_error`.
-            let _ = self.shared.report(Occasion::Interval, &self.trip());
-            report.outbox.look_for_orphans();
-            due = next_due(due, report.clock.now(), *interval);
+            // Also where reports take longer than the interval, and the next is due by now.
+            if may_replay().is_some() && self.desk.stopping().is_none() {
+                self.shared.replay(&self.trip());
+            }
         }
         let last = self.shared.report(Occasion::Asked, &self.trip());
         while matches!(self.shared.replay(&self.trip()), Replayed::Settled { .. }) {}
@@ -191,29 +195,39 @@ impl Life {
     }
 }
 
-/// When the next report is due. Late by less than the interval keeps the rhythm; later starts a
-/// new one, so that missed reports do not come in a burst.
-fn next_due(due: Duration, now: Duration, interval: Duration) -> Duration {
-    due.saturating_add(interval).max(now)
+/// When the next report is due. One that started late by less than the interval keeps the rhythm; one
+/// that started later begins a new one, so that missed reports are not made up for. One that took
+/// longer than the interval is followed by the next at once.
+fn next_due(due: Duration, started: Duration, ended: Duration, interval: Duration) -> Duration {
+    let is_missed = started.saturating_sub(due) >= interval;
+    let rhythm = if is_missed { started } else { due };
+    rhythm.saturating_add(interval).max(ended)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn secs(n: u64) -> Duration {
-        Duration::from_secs(n)
+    /// In seconds, of an interval of ten.
+    fn next(due: u64, started: u64, ended: u64) -> u64 {
+        let secs = Duration::from_secs;
+        next_due(secs(due), secs(started), secs(ended), secs(10)).as_secs()
     }
 
     #[test]
     fn reports_that_end_in_time_keep_the_rhythm() {
-        assert_eq!(next_due(secs(100), secs(103), secs(10)), secs(110));
+        assert_eq!(next(100, 100, 103), 110);
+        assert_eq!(next(100, 109, 109), 110);
+    }
+
+    #[test]
+    fn a_report_that_takes_longer_than_the_interval_is_followed_by_one_at_once() {
+        assert_eq!(next(100, 100, 125), 125);
+        assert_eq!(next(125, 125, 126), 135);
     }
 
     #[test]
     fn a_long_gap_is_followed_by_one_report_and_not_by_many() {
-        let late = next_due(secs(100), secs(500), secs(10));
-        assert_eq!(late, secs(500));
-        assert_eq!(next_due(late, secs(501), secs(10)), secs(510));
+        assert_eq!(next(100, 500, 501), 510);
     }
 }

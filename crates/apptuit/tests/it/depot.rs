@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use apptuit::client::{Interrupt, Request, Response, Transport, TransportError};
-use apptuit::{Client, ErrorKind};
+use apptuit::{Client, ErrorKind, RetryPolicy};
 
 use crate::json_of;
 
@@ -56,7 +56,10 @@ impl Depot {
 
     pub(crate) fn client(&self, token: &str) -> Client {
         let builder = Client::builder().token(token).endpoint("http://server.test");
-        builder.ignore_environment().transport(self.clone()).build().expect("a client")
+        // What waits is tried again soon, in tests whose clock stands still too.
+        let retry = RetryPolicy::never().base_pause(Duration::from_millis(20));
+        let builder = builder.ignore_environment().transport(self.clone()).retry(retry);
+        builder.build().expect("a client")
     }
 
     /// What it keeps, and how often: once each, if all is well.

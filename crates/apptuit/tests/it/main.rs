@@ -1,15 +1,20 @@
 //! The client and the reporter through their public API.
 
+mod deliver;
 mod depot;
 mod end_to_end;
+mod environment;
 #[cfg(feature = "testing")]
 mod fuzz;
 mod hostile_network;
 mod ledger;
 mod reporter;
+#[cfg(all(unix, feature = "sigterm"))]
+mod reporter_sigterm;
 mod retry;
 mod send;
 mod spool;
+mod spool_kill;
 mod tour;
 #[cfg(feature = "testing")]
 mod weather;
@@ -44,6 +49,6 @@ fn point(metric: &str) -> DataPoint {
 fn json_of(request: &apptuit::client::Request) -> serde_json::Value {
     use apptuit_model::wire::ContentEncoding;
     let encoding = request.header("content-encoding").and_then(ContentEncoding::from_header);
-    let body = encoding.expect("a known encoding").unpack(request.body(), 1 << 20);
+    let body = encoding.expect("a known encoding").unpack(request.body(), 1 << 26);
     serde_json::from_slice(&body.expect("a whole body")).expect("JSON")
 }

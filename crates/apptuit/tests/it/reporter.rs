@@ -404,3 +404,62 @@ fn where_keys_become_one_by_cleaning_the_metrics_own_tag_wins() {
     let tags = &json_of(&server.requests()[0])[0]["tags"];
     assert_eq!(*tags, serde_json::json!({"data_center": "own", "service": "shop"}));
 }
+
+#[test]
+fn a_flush_says_what_was_delivered_and_is_bounded_when_a_delivery_hangs() {
+    let (registry, shelf) = (one_counter(), Shelf::default());
+    let reporter = reporter(&registry, &shelf).build();
+    let flushed = reporter.flush(PATIENCE).unwrap();
+    // A counter, and 18 points about the reporter.
+    assert_eq!((flushed.delivered, flushed.is_complete()), (19, true));
+
+    let release = Interrupt::new();
+    let stuck = Reporter::builder(one_counter(), Stuck(release.clone())).ignore_environment();
+    let stuck = stuck.build();
+    let start = now();
+    let flushed = stuck.flush(Duration::from_millis(20)).unwrap();
+    assert!(start.elapsed() < PATIENCE / 2, "{:?}", start.elapsed());
+    assert_eq!((flushed.delivered, flushed.queued, flushed.is_complete()), (0, 1, false));
+    release.trigger();
+}
+
+#[test]
+fn points_that_fail_wait_for_sinks_of_ones_own_too() {
+    let (registry, shelf) = (one_counter(), Shelf::default());
+    shelf.fail(0, ErrorKind::Unreachable);
+    let reporter = reporter(&registry, &shelf).on_error(|_| ()).build();
+    reporter.report_now().unwrap_err();
+    assert_eq!(reporter.ledger().queued(), 1);
+    let failed = shelf.batches()[0].clone();
+    assert!(reporter.flush(PATIENCE).unwrap().is_complete());
+    assert_eq!(shelf.batches().last(), Some(&failed), "the same points at the same time");
+}
+
+/// An hour of sleep is one late report, and then the rhythm is kept again.
+#[test]
+fn a_reporter_does_not_catch_up_after_a_suspension() {
+    let (registry, shelf, clock) = (one_counter(), Shelf::default(), ManualClock::new());
+    let interval = Duration::from_millis(200);
+    let running = reporter(&registry, &shelf)
+        .interval(interval)
+        .clock(clock.clone())
+        .build()
+        .start()
+        .unwrap();
+    wait_for(|| shelf.sizes().len() == 2);
+    clock.advance(HOUR);
+    wait_for(|| shelf.sizes().len() == 4);
+    // The clock stands still: a report more would be one that was made up for.
+    std::thread::sleep(2 * interval);
+    assert_eq!(shelf.sizes().len(), 4);
+    running.stop().unwrap();
+}
+
+#[test]
+fn a_spool_needs_a_client() {
+    let directory = tempfile::tempdir().unwrap();
+    let builder = reporter(&one_counter(), &Shelf::default()).spool_dir(directory.path());
+    let error = builder.build().report_now().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(error.to_string().contains("a client"), "{error}");
+}

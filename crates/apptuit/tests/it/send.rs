@@ -1,6 +1,6 @@
 //! What goes out, what stays, and what a refusal says.
 
-use apptuit::client::{MockTransport, Response};
+use apptuit::client::{MockTransport, Response, WarningKind};
 use apptuit::{DataPoint, ErrorKind, Sanitizer, TimeSeries, Timestamp};
 use serde_json::json;
 
@@ -267,4 +267,75 @@ fn kept_and_refused_points_are_always_those_of_the_call() {
         let error = client.send(&[point("a"), bad, point("b"), point("c")]).unwrap_err();
         assert_eq!((error.succeeded(), error.failed()), expected, "{status} {body}");
     }
+}
+
+#[test]
+fn series_that_become_one_by_cleaning_are_warned_of_once_a_pair() {
+    let server = MockTransport::new();
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let hook = told.clone();
+    let client = client_of(&server)
+        .on_warning(move |warning| hook.lock().unwrap().push(warning.clone()))
+        .build()
+        .unwrap();
+    for _ in 0..3 {
+        client.send(&[point("a.b"), point("other"), point("a-b"), point("a_b")]).unwrap();
+    }
+    let series = TimeSeries::from_points(("x", [("k.1", "lost"), ("k_1", "kept")]), [(at(1), 1.0)]);
+    client.send_series(&[series]).unwrap();
+
+    let warnings = client.warnings();
+    assert_eq!(*told.lock().unwrap(), warnings);
+    assert!(warnings.iter().all(|one| one.kind() == WarningKind::Collision));
+    let texts: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    let expected = [
+        "the metrics `a.b` and `a-b` are both sent as `a_b`",
+        "the metrics `a.b` and `a_b` are both sent as `a_b`",
+        "the tags `k.1` and `k_1` of one metric are both sent as `k_1`, with the value of `k_1`",
+    ];
+    assert_eq!(texts, expected);
+    // Nothing is lost for it: all values of the metrics are sent, and the tag that is told.
+    let requests = server.requests();
+    assert_eq!(json_of(&requests[0]).as_array().unwrap().len(), 4);
+    assert_eq!(json_of(&requests[3])[0]["tags"], json!({"k_1": "kept"}));
+}
+
+#[test]
+fn a_tag_that_goes_before_a_global_one_is_no_reason_to_warn() {
+    let server = MockTransport::new();
+    let client = client_of(&server).global_tags([("a_zone", "global")]).build().unwrap();
+    client.send(&[DataPoint::new(("m", [("a.zone", "own")]), at(7), 3.0)]).unwrap();
+    client.send(&[DataPoint::new(("m", [("a_zone", "own")]), at(7), 3.0)]).unwrap();
+    assert_eq!(client.warnings(), []);
+}
+
+#[test]
+fn global_tags_that_become_one_are_warned_of_when_the_client_is_built() {
+    let builder = client_of(&MockTransport::new()).global_tags([("a.b", "x"), ("a-b", "y")]);
+    let warnings = builder.build().unwrap().warnings();
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].to_string().contains("`a-b` and `a.b`"), "{}", warnings[0]);
+}
+
+#[test]
+fn without_cleaning_names_stay_what_they_are() {
+    let server = MockTransport::new();
+    let client = client_of(&server).sanitizer(Sanitizer::Off).build().unwrap();
+    client.send(&[point("a.b"), point("a-b")]).unwrap();
+    assert_eq!(client.warnings(), []);
+    let sent = json_of(&server.requests()[0]);
+    assert_eq!((&sent[0]["metric"], &sent[1]["metric"]), (&json!("a.b"), &json!("a-b")));
+}
+
+/// Whatever comes between, a point goes out under its own name.
+#[test]
+fn points_of_series_in_any_order_keep_their_names() {
+    let server = MockTransport::new();
+    let client = client_of(&server).build().unwrap();
+    let metrics = ["a", "b", "a", "", "b", "b", "c", "", "a"];
+    let points = metrics.map(point);
+    client.send(&points).unwrap_err();
+    let sent = json_of(&server.requests()[0]);
+    let sent: Vec<_> = sent.as_array().unwrap().iter().map(|one| one["metric"].clone()).collect();
+    assert_eq!(sent, ["a", "b", "a", "b", "b", "c", "a"]);
 }

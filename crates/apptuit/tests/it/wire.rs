@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use apptuit::{Client, ClientBuilder, ErrorKind, TimeRange, Timestamp};
+use apptuit::{Client, ClientBuilder, DataPoint, ErrorKind, TimeRange, Timestamp};
 use apptuit_model::wire::ContentEncoding;
 
 use crate::point;
@@ -84,6 +84,8 @@ fn a_put_is_what_the_service_expects_and_connections_are_kept() {
     assert_eq!(put.header("content-encoding"), Some("deflate"));
     let agent = concat!("apptuit-rust/", env!("CARGO_PKG_VERSION"));
     assert_eq!(put.header("user-agent"), Some(agent));
+    let key = |n: usize| received[n].header("idempotency-key").expect("a key").to_owned();
+    assert_ne!(key(0), key(1));
     assert_eq!(put.header("transfer-encoding"), None);
     assert_eq!(put.body[..2], [0x78, 0x9c]);
     let body = ContentEncoding::Deflate.unpack(&put.body, 1000).unwrap();
@@ -163,6 +165,93 @@ fn a_server_that_drips_its_answer_is_not_waited_for() {
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
     drop(client);
     server.join().unwrap();
+}
+
+/// Each byte comes in time; the whole does not.
+#[test]
+fn a_server_that_drips_its_body_is_not_waited_for_either() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let mut requests = 0;
+        // One for each try there is time for; the last connection is the test's own.
+        while let Ok((stream, _)) = listener.accept() {
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            if reader.fill_buf().is_ok_and(<[u8]>::is_empty) {
+                break;
+            }
+            requests += 1;
+            receive(&mut reader);
+            let mut stream = stream;
+            let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
+            stream.write_all(head).unwrap();
+            for _ in 0..200 {
+                if stream.write_all(b" ").is_err() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        requests
+    });
+    let client = Client::builder()
+        .token("t")
+        .endpoint(&endpoint)
+        .timeout(Duration::from_millis(300))
+        .retry(apptuit::RetryPolicy::exponential(9).base_pause(Duration::from_micros(1)))
+        .ignore_environment()
+        .build()
+        .unwrap();
+    let error = client.send(&[point("a")]).unwrap_err();
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Timeout, true), "{error}");
+    drop(client);
+    drop(TcpStream::connect(endpoint.trim_start_matches("http://")).unwrap());
+    assert_eq!(server.join().unwrap(), 1);
+}
+
+/// As servers do that have seen no request for a while.
+#[test]
+fn a_kept_connection_that_the_server_has_closed_is_made_anew() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let (closed, is_closed) = std::sync::mpsc::channel();
+    let server = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            receive(&mut reader);
+            let mut stream = stream;
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+            drop((stream, reader));
+            closed.send(()).unwrap();
+        }
+    });
+    let client = Client::builder().token("t").endpoint(endpoint).ignore_environment();
+    let client = client.build().unwrap();
+    client.send(&[point("a")]).unwrap();
+    is_closed.recv().unwrap();
+    client.send(&[point("a")]).unwrap();
+    server.join().unwrap();
+}
+
+/// Head and body leave together if they are small, and whole if they are not.
+#[test]
+fn a_body_of_any_size_arrives_whole() {
+    const OK: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+    let (client, server) = serve(&[OK, OK, OK, OK]);
+    let client = client.build().unwrap();
+    let mut random = fastrand::Rng::with_seed(5);
+    let sizes = [1, 3000, 9000, 20_000];
+    for points in sizes {
+        let value =
+            |n| DataPoint::new(("m", [("k", "v")]), Timestamp::from_secs(n), random.f64() * 1e9);
+        client.send(&(0..points).map(value).collect::<Vec<_>>()).unwrap();
+    }
+    for (received, points) in server.join().unwrap().iter().zip(sizes) {
+        let body = ContentEncoding::Deflate.unpack(&received.body, 1 << 26).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body.as_array().unwrap().len(), usize::try_from(points).unwrap());
+    }
 }
 
 #[test]

@@ -94,12 +94,10 @@ pub fn decode_points(body: &[u8], max_points: usize) -> Result<DecodedPut, PutBo
     decode(body, max_points, |_| Ok(()))
 }
 
-type Check = fn(&TimeSeriesName) -> Result<(), NameError>;
+pub(super) type Check = fn(&TimeSeriesName) -> Result<(), NameError>;
 
 fn decode(body: &[u8], max_points: usize, check: Check) -> Result<DecodedPut, PutBodyError> {
-    let text = std::str::from_utf8(body).map_err(|error| PutBodyError::Malformed {
-        reason: format!("not UTF-8 at byte {}", error.valid_up_to()),
-    })?;
+    let text = body_text(body)?;
     match decode_text(text, max_points, check) {
         Err(PutBodyError::Malformed { reason }) => match quote_bare_tokens(text) {
             Cow::Borrowed(_) => Err(PutBodyError::Malformed { reason }),
@@ -107,6 +105,13 @@ fn decode(body: &[u8], max_points: usize, check: Check) -> Result<DecodedPut, Pu
         },
         read_or_too_many => read_or_too_many,
     }
+}
+
+/// The body as text.
+pub(super) fn body_text(body: &[u8]) -> Result<&str, PutBodyError> {
+    std::str::from_utf8(body).map_err(|error| PutBodyError::Malformed {
+        reason: format!("not UTF-8 at byte {}", error.valid_up_to()),
+    })
 }
 
 fn decode_text(text: &str, max_points: usize, check: Check) -> Result<DecodedPut, PutBodyError> {
@@ -162,16 +167,8 @@ impl<'body> Decoder<'body> {
     }
 
     fn point(&mut self, point: &'body RawValue) -> Result<DataPoint, String> {
-        if !point.get().starts_with('{') {
-            return Err(format!("{} is not a point: expected an object", shown(point)));
-        }
-        // The place in a message of serde_json would be one inside this element.
-        let fields: Fields<'_> = serde_json::from_str(point.get())
-            .map_err(|_| "a member is there twice or its name is not text".to_owned())?;
-        let metric = fields.metric.ok_or("`metric` is missing")?;
-        let timestamp = fields.timestamp.ok_or("`timestamp` is missing")?;
-        let value = fields.value.ok_or("`value` is missing")?;
-        let name = self.name(metric, fields.tags)?;
+        let Parts { metric, tags, timestamp, value } = Parts::of(point)?;
+        let name = self.name(metric, tags)?;
         Ok(DataPoint::new(name, parse_timestamp(timestamp)?, parse_value(value)?))
     }
 
@@ -184,8 +181,7 @@ impl<'body> Decoder<'body> {
         if let Some(name) = self.spelled.get(&spelling) {
             return Ok(name.clone());
         }
-        let name = parse_name(metric, tags)?;
-        (self.check)(&name).map_err(|error| error.to_string())?;
+        let name = parse_name(metric, tags, self.check)?;
         let shared = self.names.get(&name).cloned();
         let name = shared.unwrap_or_else(|| {
             self.names.insert(name.clone());
@@ -223,11 +219,42 @@ struct Fields<'body> {
     tags: Option<&'body RawValue>,
 }
 
-fn parse_name(metric: &RawValue, tags: Option<&RawValue>) -> Result<TimeSeriesName, String> {
+/// What a point needs, each as it is written.
+#[derive(Clone, Copy)]
+pub(super) struct Parts<'body> {
+    pub(super) metric: &'body RawValue,
+    pub(super) tags: Option<&'body RawValue>,
+    pub(super) timestamp: &'body RawValue,
+    pub(super) value: &'body RawValue,
+}
+
+impl<'body> Parts<'body> {
+    /// Or the reason why it has not all of them.
+    pub(super) fn of(point: &'body RawValue) -> Result<Self, String> {
+        if !point.get().starts_with('{') {
+            return Err(format!("{} is not a point: expected an object", shown(point)));
+        }
+        // The place in a message of serde_json would be one inside this element.
+        let fields: Fields<'_> = serde_json::from_str(point.get())
+            .map_err(|_| "a member is there twice or its name is not text".to_owned())?;
+        let metric = fields.metric.ok_or("`metric` is missing")?;
+        let timestamp = fields.timestamp.ok_or("`timestamp` is missing")?;
+        let value = fields.value.ok_or("`value` is missing")?;
+        Ok(Self { metric, tags: fields.tags, timestamp, value })
+    }
+}
+
+pub(super) fn parse_name(
+    metric: &RawValue,
+    tags: Option<&RawValue>,
+    check: Check,
+) -> Result<TimeSeriesName, String> {
     let metric: String = serde_json::from_str(metric.get())
         .map_err(|_| format!("`metric` is {}: expected text", shown(metric)))?;
     let tags = tags.map_or_else(|| Ok(Tags::new()), parse_tags)?;
-    Ok(TimeSeriesName::new(metric, tags))
+    let name = TimeSeriesName::new(metric, tags);
+    check(&name).map_err(|error| error.to_string())?;
+    Ok(name)
 }
 
 fn parse_tags(tags: &RawValue) -> Result<Tags, String> {
@@ -272,7 +299,7 @@ impl<'body> Deserialize<'body> for Members<'body> {
     }
 }
 
-fn check_name(name: &TimeSeriesName) -> Result<(), NameError> {
+pub(super) fn check_name(name: &TimeSeriesName) -> Result<(), NameError> {
     let metric = || name.metric().to_owned();
     if name.metric().is_empty() {
         return Err(NameError::EmptyMetric);
@@ -297,7 +324,7 @@ fn check_name(name: &TimeSeriesName) -> Result<(), NameError> {
     Ok(())
 }
 
-fn parse_timestamp(raw: &RawValue) -> Result<Timestamp, String> {
+pub(super) fn parse_timestamp(raw: &RawValue) -> Result<Timestamp, String> {
     let text = number_text(raw);
     text.as_deref().and_then(timestamp_from).ok_or_else(|| match text {
         Some(text) if is_number(&text) => {
@@ -315,7 +342,7 @@ fn is_number(text: &str) -> bool {
     text.contains(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_ok()
 }
 
-fn parse_value(raw: &RawValue) -> Result<f64, String> {
+pub(super) fn parse_value(raw: &RawValue) -> Result<f64, String> {
     let number = number_text(raw).and_then(|text| text.parse::<f64>().ok());
     match number {
         Some(number) if number.is_finite() => Ok(number),
@@ -336,7 +363,7 @@ fn shown(raw: &RawValue) -> String {
     format!("`{text}{dots}`")
 }
 
-fn echo(json: &str) -> String {
+pub(super) fn echo(json: &str) -> String {
     if json.len() <= MAX_ECHO_BYTES {
         return json.to_owned();
     }

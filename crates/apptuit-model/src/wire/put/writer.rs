@@ -135,3 +135,97 @@ impl PutPacker {
         body
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{decode_put, encode_points};
+    use crate::{DataPoint, Tags};
+
+    /// Enough for several pieces, in series of different lengths.
+    fn points(count: i64) -> Vec<DataPoint> {
+        let series = |n: i64| (n * n / 700) % 13;
+        let name = |n| TimeSeriesName::new(format!("métric \"{n}\""), Tags::from([("k", "v\\")]));
+        let names: Vec<_> = (0..13).map(name).collect();
+        let point = |n: i64| {
+            let name = &names[usize::try_from(series(n)).expect("below 13")];
+            DataPoint::new(name, Timestamp::from_millis(n * 1500), (n as f64).sqrt())
+        };
+        (0..count).map(point).collect()
+    }
+
+    fn packed(packer: &mut PutPacker, points: &[DataPoint]) -> Vec<u8> {
+        for point in points {
+            packer.begin_series(point.name());
+            packer.push(point.timestamp(), point.value());
+        }
+        assert_eq!(packer.points(), points.len());
+        packer.finish()
+    }
+
+    const ALL: [(ContentEncoding, PackEffort); 5] = [
+        (ContentEncoding::Deflate, PackEffort::Default),
+        (ContentEncoding::Deflate, PackEffort::Fast),
+        (ContentEncoding::Gzip, PackEffort::Default),
+        (ContentEncoding::Gzip, PackEffort::Fast),
+        (ContentEncoding::Identity, PackEffort::Default),
+    ];
+
+    #[test]
+    fn what_is_packed_in_pieces_is_what_is_written_at_once() {
+        for (encoding, effort) in ALL {
+            let mut packer = PutPacker::new(encoding, effort);
+            // One packer for all: nothing of a body gets into the next.
+            for count in [0, 1, 20_000, 2, 7000, 0] {
+                let points = points(count);
+                packer.expect(if count % 2 == 0 { points.len() } else { 0 });
+                let body = packed(&mut packer, &points);
+                let json = encoding.unpack(&body, 1 << 26).expect("it is whole");
+                assert_eq!(json, encode_points(&points), "{encoding} {count}");
+                let read = decode_put(&json, 20_000).expect("it is JSON");
+                assert_eq!(read.points.len() + read.refused.len(), points.len());
+            }
+        }
+    }
+
+    #[test]
+    fn bodies_begin_as_those_of_other_clients() {
+        for (encoding, effort) in ALL {
+            let body = packed(&mut PutPacker::new(encoding, effort), &points(3));
+            let expected: &[u8] = match encoding {
+                ContentEncoding::Identity => b"[{",
+                ContentEncoding::Deflate => &[0x78, 0x9c],
+                ContentEncoding::Gzip => &[0x1f, 0x8b],
+            };
+            assert_eq!(&body[..2], expected, "{encoding}");
+        }
+    }
+
+    /// Values without a pattern: each takes its digits, and nothing can be foreseen but their number.
+    #[test]
+    fn a_body_has_little_room_it_does_not_use() {
+        let name = TimeSeriesName::from(("m", [("k", "v")]));
+        for expected in [0, 50_000] {
+            let mut packer = PutPacker::new(ContentEncoding::Deflate, PackEffort::Default);
+            packer.expect(expected);
+            packer.begin_series(&name);
+            for n in 0..50_000_u64 {
+                let noise = f64::from_bits(
+                    0x3ff0_0000_0000_0000 | (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12),
+                );
+                packer.push(Timestamp::from_secs(n.cast_signed()), noise);
+            }
+            let body = packer.finish();
+            let unused = body.capacity() - body.len();
+            assert!(unused <= body.len() / 4, "{unused} of {}", body.capacity());
+        }
+    }
+
+    #[test]
+    fn packing_with_less_effort_makes_larger_bodies() {
+        let points = points(20_000);
+        let size =
+            |effort| packed(&mut PutPacker::new(ContentEncoding::Deflate, effort), &points).len();
+        assert!(size(PackEffort::Default) < size(PackEffort::Fast));
+    }
+}

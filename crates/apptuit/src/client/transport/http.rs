@@ -3,12 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ureq::Proxy;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Connector as _, DefaultConnector, NextTimeout};
 
 use super::one_write::OneWriteConnector;
+use super::proxy::Proxies;
 #[cfg(feature = "tls")]
 use super::tls;
 use super::{Method, Request, Response, Transport, TransportError};
@@ -23,12 +25,13 @@ const MAX_TIMEOUT: Duration = Duration::from_hours(100 * 365 * 24);
 /// Bytes that are handed to a socket at once, and read from one.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// HTTP/1.1 over kept connections, with the proxies of the environment.
+/// HTTP/1.1 over kept connections, through the proxies that the environment names, by `CONNECT`.
 ///
 /// `~/.netrc` is not read: the token is the only credential sent.
 #[derive(Clone, Debug)]
 pub struct HttpTransport {
     agent: ureq::Agent,
+    proxies: Proxies,
 }
 
 impl HttpTransport {
@@ -46,22 +49,25 @@ impl HttpTransport {
             .output_buffer_size(BUFFER_BYTES);
         #[cfg(feature = "tls")]
         let config = config.tls_config(tls::config()?);
+        // Chosen by request.
+        let config = config.proxy(None);
         let connector = DefaultConnector::new().chain(OneWriteConnector);
-        Ok(Self {
-            agent: ureq::Agent::with_parts(config.build(), connector, AddressFirst::default()),
-        })
+        let agent = ureq::Agent::with_parts(config.build(), connector, AddressFirst::default());
+        Ok(Self { agent, proxies: Proxies::of_environment() })
     }
 
-    fn exchange(&self, request: &Request) -> Result<Response, ureq::Error> {
+    fn exchange(&self, request: &Request, proxy: Option<Proxy>) -> Result<Response, ureq::Error> {
         let timeout = Some(request.timeout.min(MAX_TIMEOUT));
+        let headers = request.headers.iter();
         let answer = match request.method {
             Method::Get => {
-                let get = self.agent.get(&request.url).config().timeout_global(timeout).build();
-                request.headers.iter().fold(get, |get, (key, value)| get.header(*key, value)).call()
+                let get = self.agent.get(&request.url).config();
+                let get = get.timeout_global(timeout).proxy(proxy).build();
+                headers.fold(get, |get, (key, value)| get.header(*key, value)).call()
             }
             Method::Post => {
-                let post = self.agent.post(&request.url).config().timeout_global(timeout).build();
-                let headers = request.headers.iter();
+                let post = self.agent.post(&request.url).config();
+                let post = post.timeout_global(timeout).proxy(proxy).build();
                 headers
                     .fold(post, |post, (key, value)| post.header(*key, value))
                     .send(&request.body[..])
@@ -85,7 +91,9 @@ impl HttpTransport {
 
 impl Transport for HttpTransport {
     fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        self.exchange(request).map_err(|error| {
+        let proxy = self.proxies.on_the_way_to(&request.url);
+        let proxy = proxy.map_err(|error| TransportError::new(error.kind(), error.to_string()))?;
+        self.exchange(request, proxy).map_err(|error| {
             let kind = kind_of(&error);
             match kind {
                 ErrorKind::Timeout => TransportError::new(

@@ -3,6 +3,7 @@
 mod http;
 mod mock;
 mod one_write;
+mod proxy;
 #[cfg(feature = "tls")]
 mod tls;
 

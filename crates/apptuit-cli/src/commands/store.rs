@@ -1,0 +1,97 @@
+//! `apptuit store`
+
+mod export;
+mod import;
+
+use std::path::Path;
+
+use apptuit_store::{EmbeddedStore, Store as _, StoreError, StoreOptions};
+
+use crate::args::{Store, StoreFile};
+use crate::failure::Failure;
+use crate::output::{counted, talk};
+
+/// After so many points it is said how far the work has come.
+const PROGRESS: u64 = 1_000_000;
+
+pub(crate) fn run(args: &Store) -> Result<(), Failure> {
+    match args {
+        Store::Compact(store) => compact(store),
+        Store::Export(args) => export::run(args),
+        Store::Import(args) => import::run(args),
+    }
+}
+
+fn compact(args: &StoreFile) -> Result<(), Failure> {
+    let before = bytes_of(&args.file);
+    let store = open(&args.file)?;
+    store.compact().map_err(Failure::new)?;
+    store.close().map_err(Failure::new)?;
+    let stats = store.stats();
+    let (points, series) = (counted(stats.points, "point"), counted_series(stats.series));
+    talk(format_args!("{points} of {series}: {before} bytes before, {} now", bytes_of(&args.file)));
+    Ok(())
+}
+
+/// Opens a store that is there, for this process alone.
+fn open(file: &Path) -> Result<EmbeddedStore, Failure> {
+    must_exist(file)?;
+    EmbeddedStore::open(file, StoreOptions::default()).map_err(|error| explain(&error))
+}
+
+/// A store that is missing is not made, as a server would.
+fn must_exist(file: &Path) -> Result<(), Failure> {
+    let shown = file.display();
+    if file.is_dir() {
+        return Err(Failure::new(format_args!("`{shown}` is a folder, expected a store's file"))
+            .hint(format_args!(
+                "without tokens a server keeps its points in `{}`",
+                file.join("default.sqlite").display()
+            )));
+    }
+    if file.exists() {
+        return Ok(());
+    }
+    Err(Failure::new(format_args!("there is no store `{shown}`")))
+}
+
+fn explain(error: &StoreError) -> Failure {
+    let failure = Failure::new(error);
+    match error {
+        StoreError::InUse { .. } => failure.hint(
+            "stop the server that has it open; `apptuit store backup` needs no stop, and its copy \
+             can be checked and exported",
+        ),
+        _ => failure,
+    }
+}
+
+/// The size of a store's file, with what is beside it while it is open.
+fn bytes_of(file: &Path) -> u64 {
+    let beside = |suffix: &str| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(suffix);
+        std::fs::metadata(name).map_or(0, |metadata| metadata.len())
+    };
+    beside("") + beside("-wal")
+}
+
+fn counted_series(n: u64) -> String {
+    format!("{n} series")
+}
+
+/// Says how far the work has come, now and then.
+#[derive(Debug, Default)]
+struct Progress {
+    points: u64,
+}
+
+impl Progress {
+    fn add(&mut self, points: u64) {
+        let before = self.points;
+        self.points += points;
+        if self.points / PROGRESS > before / PROGRESS {
+            talk(format_args!("{} so far …", counted(self.points, "point")));
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! `apptuit store`: what can be done to the file of a store.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use apptuit_model::{DataPoint, Selector, TimeRange, TimeSeries, Timestamp};
+use apptuit_store::{EmbeddedStore, ReadLimits, Store, StoreOptions};
+use tempfile::TempDir;
+
+use super::commands::{apptuit, stderr, stdout};
+use super::server::ServerProcess;
+
+/// Values that are easily changed on the way, with instants that are not whole seconds.
+const VALUES: [f64; 9] =
+    [0.1, -0.0, 1e22, 1e23, f64::MIN_POSITIVE, 5e-324, f64::MAX, 1.0 / 3.0, 123_456_789_012_345.67];
+
+/// Two metrics, of which one needs quotes wherever it stands; some points come in late.
+fn points() -> Vec<DataPoint> {
+    let mut points = Vec::new();
+    for (n, value) in (0..).zip(VALUES) {
+        let lab = ("room.celsius", [("room", "lab"), ("floor", "2")]);
+        points.push(DataPoint::new(
+            lab,
+            Timestamp::from_millis(1_500_000_000_250 - n * 750),
+            value,
+        ));
+        let odd = ("größe, \"x\"", [("key", "a,b\n\"c\"")]);
+        points.push(DataPoint::new(odd, Timestamp::from_secs(60 * n), -value));
+    }
+    points
+}
+
+fn open(file: &Path) -> EmbeddedStore {
+    EmbeddedStore::open(file, StoreOptions::default()).expect("the store opens")
+}
+
+/// A store of these points, closed.
+fn store() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("points.sqlite");
+    let store = open(&file);
+    store.append_points(&points()).expect("the disk works");
+    store.close().expect("the disk works");
+    (folder, file)
+}
+
+/// All that a store has, with every bit of the values.
+fn content(file: &Path) -> Vec<(String, Vec<(Timestamp, u64)>)> {
+    let store = open(file);
+    let mut series = Vec::new();
+    for metric in store.suggest(apptuit_store::Suggest::Metrics, "", usize::MAX).expect("names") {
+        let selector = Selector::metric(metric);
+        let found = store.select(&selector, TimeRange::ALL, &ReadLimits::UNLIMITED);
+        series.extend(found.expect("points").expect("a metric that was suggested"));
+    }
+    let bits = |series: &TimeSeries| {
+        let points = series.iter().map(|(at, value)| (at, value.to_bits())).collect();
+        (series.name().to_string(), points)
+    };
+    let mut content: Vec<_> = series.iter().map(bits).collect();
+    content.sort();
+    content
+}
+
+fn run(args: &[&str], file: &Path, more: &[&str], input: &str) -> Output {
+    let file = file.to_str().expect("a path in UTF-8");
+    apptuit(&[&["store"], args, &[file], more].concat(), input)
+}
+
+#[track_caller]
+fn done(output: &Output) -> String {
+    assert!(output.status.success(), "{}", stderr(output));
+    stdout(output)
+}
+
+#[test]
+fn what_is_exported_and_imported_is_the_same_to_the_bit() {
+    let (folder, file) = store();
+    for format in ["jsonl", "csv"] {
+        let exported = run(&["export"], &file, &["--format", format], "");
+        let text = done(&exported);
+        assert_eq!(stderr(&exported), "18 points of 2 series exported\n");
+        let copy = folder.path().join(format);
+        let imported = run(&["import"], &copy, &["--format", format], &text);
+        done(&imported);
+        assert_eq!(stderr(&imported), "18 points imported\n");
+        assert_eq!(content(&copy), content(&file), "{format}");
+        // Files are read like standard input.
+        let saved = folder.path().join("saved");
+        fs::write(&saved, &text).expect("a file");
+        let saved = saved.to_str().expect("a path in UTF-8");
+        done(&run(&["import"], &copy, &["--format", format, saved, saved], ""));
+        assert_eq!(content(&copy), content(&file), "{format}, again");
+    }
+}
+
+#[test]
+fn an_export_has_an_object_or_a_row_a_point() {
+    let (_folder, file) = store();
+    let range = ["--metric", "room.celsius", "--start", "1499999999", "--end", "1500000000.25"];
+    let json = done(&run(&["export"], &file, &range, ""));
+    let expected = "\
+{\"metric\":\"room.celsius\",\"tags\":{\"floor\":\"2\",\"room\":\"lab\"},\"timestamp\":1499999999.5,\"value\":-0.0}
+{\"metric\":\"room.celsius\",\"tags\":{\"floor\":\"2\",\"room\":\"lab\"},\"timestamp\":1500000000.25,\"value\":0.1}
+";
+    assert_eq!(json, expected);
+    let csv = done(&run(&["export"], &file, &[&range[..], &["--format", "csv"]].concat(), ""));
+    let expected = "\
+metric,timestamp,value,floor,room
+room.celsius,1499999999.5,-0.0,2,lab
+room.celsius,1500000000.25,0.1,2,lab
+";
+    assert_eq!(csv, expected);
+}
+
+#[test]
+fn an_export_can_be_sent_to_a_server() {
+    let (folder, file) = store();
+    let exported = done(&run(&["export"], &file, &["--metric", "room.celsius"], ""));
+    let server = ServerProcess::start(&folder.path().join("data"));
+    let sent = apptuit(&["send", "--sanitize", "off", "--endpoint", &server.endpoint()], &exported);
+    done(&sent);
+    assert_eq!(stderr(&sent), "9 points stored\n");
+    assert_eq!(server.terminate(), Some(0));
+    let sent = content(&folder.path().join("data/default.sqlite"));
+    assert_eq!(sent[..], content(&file)[1..]);
+}
+
+#[test]
+fn a_line_that_is_no_point_is_named_and_the_others_are_imported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("points.sqlite");
+    let lines = r#"{"metric":"m","tags":{"a":"b"},"timestamp":60,"value":1.5}
+nonsense
+{"metric":"m","tags":{"a":"b"},"timestamp":61,"value":"warm"}
+
+{"metric":"m","tags":{"a":"b"},"timestamp":62,"value":2.5}
+"#;
+    let imported = run(&["import"], &file, &[], lines);
+    assert_eq!(imported.status.code(), Some(1));
+    let expected = "\
+refused: standard input, line 2: no JSON of points: expected ident at column 2
+refused: standard input, line 3: `value` is `\"warm\"`: expected a number
+2 points imported
+error: 2 lines refused
+";
+    assert_eq!(stderr(&imported), expected);
+
+    let csv = "metric,timestamp,value,a\nm,63,3.5,b\nm,soon,1,b\nm,64\nm,65,4.5,\n";
+    let imported = run(&["import"], &file, &["--format", "csv"], csv);
+    let expected = "\
+refused: standard input, line 3: `timestamp` is `\"soon\"`: expected seconds or milliseconds since the epoch
+refused: standard input, line 4: there are 2 fields, expected 4 as in the header
+2 points imported
+error: 2 lines refused
+";
+    assert_eq!(stderr(&imported), expected);
+    let wrong = run(&["import"], &file, &["--format", "csv"], "time,value\n1,2\n");
+    assert_eq!(
+        stderr(&wrong),
+        "0 points imported\nerror: `standard input` begins with `time,value`: expected \
+         `metric,timestamp,value` and the keys of tags\n"
+    );
+    let count: usize = content(&file).iter().map(|(_, points)| points.len()).sum();
+    assert_eq!(count, 4);
+}
+
+#[test]
+fn a_compacted_store_is_smaller_and_holds_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("points.sqlite");
+    let store = open(&file);
+    for batch in 0..50 {
+        let at = |n| Timestamp::from_secs(60 * (1000 * batch + i64::from(n)));
+        let points: Vec<_> = (0..1000_u16)
+            .map(|n| DataPoint::new(("m", [("host", "a")]), at(n), f64::from(n) / 4.0))
+            .collect();
+        store.append_points(&points).expect("the disk works");
+    }
+    store.close().expect("the disk works");
+    drop(store);
+    let (before, bytes) = (content(&file), fs::metadata(&file).expect("a file").len());
+    let compacted = run(&["compact"], &file, &[], "");
+    done(&compacted);
+    let after = fs::metadata(&file).expect("a file").len();
+    assert!(after < bytes, "{bytes} bytes became {after}");
+    let told = stderr(&compacted);
+    assert!(told.starts_with("50000 points of 1 series: "), "{told}");
+    assert!(told.ends_with(&format!(" bytes before, {after} now\n")), "{told}");
+    assert_eq!(content(&file), before);
+}
+
+#[test]
+fn a_store_that_a_server_has_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let _server = ServerProcess::start(folder.path());
+    let file = folder.path().join("default.sqlite");
+    for command in ["compact", "export", "import"] {
+        let refused = run(&[command], &file, &[], "");
+        assert_eq!(refused.status.code(), Some(1), "{command}");
+        let told = stderr(&refused);
+        assert!(told.contains("default.sqlite` is in use by another store or process\n"), "{told}");
+        assert!(told.contains("hint: stop the server that has it open"), "{told}");
+    }
+    // Nor does a second server take it.
+    let data = folder.path().to_str().expect("a path in UTF-8");
+    let second = apptuit(&["serve", "--listen", "127.0.0.1:0", "--data", data], "");
+    assert_eq!(second.status.code(), Some(1));
+    let told = stderr(&second);
+    assert!(told.contains("default.sqlite` is in use by another store or process\n"), "{told}");
+}
+
+#[test]
+fn a_store_that_is_missing_is_not_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("none.sqlite");
+    for command in ["compact", "export"] {
+        let refused = run(&[command], &file, &[], "");
+        assert_eq!(refused.status.code(), Some(1), "{command}");
+        assert_eq!(stderr(&refused), format!("error: there is no store `{}`\n", file.display()));
+        let refused = run(&[command], folder.path(), &[], "");
+        let told = stderr(&refused);
+        assert!(told.contains("` is a folder, expected a store's file\n"), "{told}");
+        assert!(told.contains("/default.sqlite`\n"), "{told}");
+    }
+    assert!(!file.exists());
+}

@@ -1,0 +1,114 @@
+//! What is read back into memory when a store is opened: names, and the points not in chunks yet.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use apptuit_model::{Tags, TimeSeriesName, Timestamp};
+use rusqlite::types::FromSqlError;
+use rusqlite::{Connection, Row};
+
+use super::bytes::Damage;
+use super::head::Head;
+use super::names::Names;
+use super::write_ahead::WriteAhead;
+use super::{batch, name, schema};
+use crate::{Points, StoreError};
+
+/// What a database holds.
+#[derive(Debug, Default)]
+pub(super) struct Loaded {
+    pub(super) names: Names,
+    pub(super) head: Head,
+    pub(super) ahead: WriteAhead,
+    /// Points in chunks.
+    pub(super) points: u64,
+}
+
+/// Reads what is kept in memory.
+pub(super) fn load(
+    connection: &Connection,
+    file: &Path,
+    now: Timestamp,
+) -> Result<Loaded, StoreError> {
+    let mut loaded = Loaded::default();
+    let failed = |error| schema::from_sqlite(file, "read", error);
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let last = "SELECT max(value + 0, (SELECT coalesce(max(id), 0) FROM batch)) FROM meta \
+                WHERE key = 'last_batch'";
+    loaded.ahead = WriteAhead::after(number(last).map_err(failed)?);
+    let points = number("SELECT coalesce(sum(points), 0) FROM month").map_err(failed)?;
+    loaded.points = points.unsigned_abs();
+
+    let mut names = Names::default();
+    let series = "SELECT id, metric, tags FROM series ORDER BY id";
+    each_row(connection, file, ("series", series), |id, row| {
+        let metric = row.get_ref(1)?.as_str()?;
+        let tags = name::decode(metric, row.get_ref(2)?.as_blob()?)?;
+        let name = TimeSeriesName::new(metric, tags.into_iter().collect::<Tags>());
+        let number = u32::try_from(id).ok().filter(|number| *number > 0);
+        let number = number.ok_or_else(|| Damage::of("its number is out of range".to_owned()))?;
+        if names.load(number, &name) {
+            return Ok(());
+        }
+        Err(Damage::of("a row before has the same metric and tags".to_owned()))
+    })?;
+
+    let mut covered = HashMap::new();
+    let sql = "SELECT series, batch FROM covered";
+    each_row(connection, file, ("covered", sql), |series, row| {
+        covered.insert(series, row.get(1)?);
+        Ok(())
+    })?;
+    let covers = |series: u32, batch: i64| {
+        !covered.is_empty() && covered.get(&i64::from(series)).is_some_and(|last| batch <= *last)
+    };
+
+    let mut points = Points::default();
+    let batches = "SELECT id, points FROM batch ORDER BY id";
+    each_row(connection, file, ("batch", batches), |id, row| {
+        let blob = row.get_ref(1)?.as_blob()?;
+        batch::decode(blob, &mut points)?;
+        let lost = points.series.iter().map(|series| series.number());
+        let lost = lost.filter(|series| !names.is_published(*series) && !covers(*series, id));
+        if let Some(series) = lost.min() {
+            return Err(Damage::of(format!("series `{series}` is unknown")));
+        }
+        loaded.ahead.push(id, blob.len(), now);
+        loaded.head.add(points.columns(), id, |series| covers(series, id));
+        Ok(())
+    })?;
+    loaded.names = names;
+    Ok(loaded)
+}
+
+/// Reads the rows of a table, whose first column is the number of the row.
+pub(super) fn each_row(
+    connection: &Connection,
+    file: &Path,
+    (table, sql): (&str, &str),
+    mut read: impl FnMut(i64, &Row<'_>) -> Result<(), Damage>,
+) -> Result<(), StoreError> {
+    let failed = |error| schema::from_sqlite(file, "read", error);
+    let mut statement = connection.prepare(sql).map_err(failed)?;
+    let mut rows = statement.query([]).map_err(failed)?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let id: i64 = row.get(0).map_err(failed)?;
+        read(id, row).map_err(|damage| {
+            let at = format!("row {id} of `{table}`{}", damage.place());
+            StoreError::Corrupt { file: file.to_owned(), at, what: damage.what }
+        })?;
+    }
+    Ok(())
+}
+
+impl From<rusqlite::Error> for Damage {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::of(error.to_string())
+    }
+}
+
+impl From<FromSqlError> for Damage {
+    fn from(error: FromSqlError) -> Self {
+        Self::of(error.to_string())
+    }
+}

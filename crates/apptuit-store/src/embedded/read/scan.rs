@@ -1,0 +1,185 @@
+//! What was captured of some series, read one by one.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use apptuit_model::{Step, TimeRange, TimeSeriesName};
+
+use super::cache::Rows;
+use super::segments::{Part, Segment, groups};
+use super::view::{damaged, overlaps};
+use crate::embedded::commit::Shared;
+use crate::embedded::head;
+use crate::embedded::merged::Merged;
+use crate::embedded::month::Month;
+use crate::{Piece, Scan, StoreError, Summary, TakePiece};
+
+/// All that is needed to read a series in a range.
+#[derive(Debug)]
+pub(super) struct Captured {
+    pub(super) number: u32,
+    head: head::Captured,
+    /// Chunks by month; some may lie outside of the range.
+    months: Vec<Rows>,
+    /// There are at least so many points in chunks.
+    at_least: usize,
+}
+
+impl Captured {
+    pub(super) fn new(number: u32, head: head::Captured) -> Self {
+        Self { number, head, months: Vec::new(), at_least: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.months.is_empty() && self.head.blocks.is_empty() && self.head.open.is_empty()
+    }
+
+    /// Adds chunks, and answers how many points they have at the least.
+    pub(super) fn add(&mut self, rows: Rows, range: TimeRange) -> usize {
+        let (mut points, mut end) = (0, None);
+        for Summary { start, end: until, count, .. } in rows.iter().map(|row| row.summary) {
+            // Points that are there twice count once.
+            let is_new = end.is_none_or(|end| start > end);
+            if range.contains(start) && range.contains(until) && is_new {
+                points += count;
+                end = Some(until);
+            }
+        }
+        self.at_least += points;
+        self.months.push(rows);
+        points
+    }
+
+    /// How many points there are in chunks, at the least.
+    pub(super) fn at_least(&self) -> usize {
+        self.at_least
+    }
+
+    /// The chunks, blocks and points, in the order of their writing.
+    fn segments(&self, range: TimeRange) -> Vec<Segment<'_>> {
+        let chunks = self.months.iter().flat_map(|rows| rows.iter());
+        let chunks = chunks.filter(|row| overlaps(row, range)).map(|row| Segment {
+            start: row.summary.start,
+            end: row.summary.end,
+            part: Part::Chunk(row),
+        });
+        let blocks = self.head.blocks.iter().map(|block| Segment {
+            start: block.summary.start,
+            end: block.summary.end,
+            part: Part::Block(block),
+        });
+        let open = match &*self.head.open {
+            [] => None,
+            [(start, _), ..] => {
+                let end = self.head.open.last().map_or(*start, |(end, _)| *end);
+                Some(Segment { start: *start, end, part: Part::Open(&self.head.open) })
+            }
+        };
+        chunks.chain(blocks).chain(open).collect()
+    }
+}
+
+/// Series captured from a store; see [`Captured`].
+#[derive(Debug)]
+pub(in crate::embedded) struct EmbeddedScan {
+    file: PathBuf,
+    range: TimeRange,
+    series: Vec<(TimeSeriesName, Captured)>,
+}
+
+impl EmbeddedScan {
+    pub(super) fn new(
+        file: &Path,
+        captured: Vec<Captured>,
+        range: TimeRange,
+        shared: &Shared,
+    ) -> Self {
+        let names = shared.names();
+        let named = |series: Captured| Some((names.name(series.number)?, series));
+        let series = captured.into_iter().filter_map(named).collect();
+        Self { file: file.to_owned(), range, series }
+    }
+
+    fn at(&self, n: usize) -> &(TimeSeriesName, Captured) {
+        self.series.get(n).expect("there are that many series")
+    }
+
+    /// Lays the points of a segment over others.
+    fn overlay(&self, number: u32, part: &Part<'_>, points: &mut Merged) -> Result<(), StoreError> {
+        match part {
+            Part::Chunk(row) => {
+                let data = row.data.get().map_or(&[][..], |data| data);
+                points.overlay_chunk(data).map_err(|damage| {
+                    let start = row.summary.start;
+                    damaged(&self.file, (number, Month::of(start)), start.as_millis(), damage)
+                })
+            }
+            Part::Block(block) => {
+                points.overlay_chunk(&block.data).expect("a block was packed in memory");
+                Ok(())
+            }
+            Part::Open(open) => {
+                let (timestamps, values): (Vec<_>, Vec<_>) = open.iter().copied().unzip();
+                points.overlay(&timestamps, &values);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Scan for EmbeddedScan {
+    fn series(&self) -> usize {
+        self.series.len()
+    }
+
+    fn name(&self, n: usize) -> &TimeSeriesName {
+        &self.at(n).0
+    }
+
+    fn to_decode(&self, step: Option<Step>) -> u64 {
+        let groups = self.series.iter().flat_map(|(_, series)| groups(series.segments(self.range)));
+        let decoded = groups.filter(|group| summary(group, step, self.range).is_none()).flatten();
+        decoded.map(|segment| segment.about(self.range)).sum()
+    }
+
+    fn read(
+        &self,
+        n: usize,
+        step: Option<Step>,
+        take: &mut TakePiece<'_>,
+    ) -> Result<(), StoreError> {
+        let (_, captured) = self.at(n);
+        let mut points = Merged::default();
+        for group in groups(captured.segments(self.range)) {
+            let taken = if let Some(summary) = summary(&group, step, self.range) {
+                take(Piece::Summary(summary))
+            } else {
+                points.clear();
+                for segment in &group {
+                    self.overlay(captured.number, &segment.part, &mut points)?;
+                }
+                match points.within(self.range) {
+                    ([], _) => ControlFlow::Continue(()),
+                    (timestamps, values) => take(Piece::Points(timestamps, values)),
+                }
+            };
+            if taken.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The summary that stands for a group of segments, if one does.
+fn summary<'a>(group: &[Segment<'a>], step: Option<Step>, range: TimeRange) -> Option<&'a Summary> {
+    let (step, [segment]) = (step?, group) else { return None };
+    let summary = match segment.part {
+        Part::Chunk(row) => &row.summary,
+        Part::Block(block) => &block.summary,
+        Part::Open(_) => return None,
+    };
+    let Summary { start, end, sum, .. } = *summary;
+    let is_inside = range.contains(start) && range.contains(end);
+    (is_inside && step.floor(start) == step.floor(end) && sum.is_finite()).then_some(summary)
+}

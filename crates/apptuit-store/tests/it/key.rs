@@ -1,0 +1,38 @@
+//! A resend under the same key is kept once.
+
+use apptuit_model::{TimeSeriesName, Timestamp};
+use apptuit_store::{IdempotencyKey, Kept, Points, Store, StoreError};
+
+use crate::{all, open};
+
+fn points(store: &dyn Store, value: f64) -> Points {
+    let series = store.series(&TimeSeriesName::from("m")).expect("there is room");
+    let mut points = Points::default();
+    for at in 0..3 {
+        points.push(series, Timestamp::from_millis(at), value);
+    }
+    points
+}
+
+#[test]
+fn a_resend_is_recognised_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("points.sqlite"));
+    let key = IdempotencyKey::new("first").unwrap();
+    assert_eq!(store.append(&points(&store, 1.0), Some(&key)).unwrap(), Kept::Now);
+    assert_eq!(store.append(&points(&store, 2.0), None).unwrap(), Kept::Now);
+    assert_eq!(store.append(&points(&store, 1.0), Some(&key)).unwrap(), Kept::Before);
+    assert_eq!(all(&store, "m")[0].values(), [2.0; 3]);
+}
+
+#[test]
+fn a_key_of_other_points_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("points.sqlite"));
+    let key = IdempotencyKey::new("first").unwrap();
+    store.append(&points(&store, 1.0), Some(&key)).unwrap();
+    let refused = store.append(&points(&store, 2.0), Some(&key)).unwrap_err();
+    assert!(matches!(&refused, StoreError::KeyReused { key: used } if *used == key), "{refused:?}");
+    assert_eq!(refused.to_string(), "idempotency key `first` was used for other points");
+    assert_eq!(all(&store, "m")[0].values(), [1.0; 3]);
+}
