@@ -54,3 +54,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/instrument.md")]
 struct InstrumentGuide;
+
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../../../docs/guide/testing.md")]
+struct TestingGuide;

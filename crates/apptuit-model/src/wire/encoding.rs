@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::Write;
 
-use flate2::{Compress, Compression, FlushCompress, Status};
 use flate2::write::{GzEncoder, ZlibEncoder};
+use flate2::{Compress, Compression, FlushCompress, Status};
 
 use super::inflate::{InflateError, Inflater};
 

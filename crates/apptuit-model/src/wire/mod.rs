@@ -16,8 +16,8 @@ pub use encoding::{ContentEncoding, PackEffort};
 pub use inflate::{InflateError, Inflater};
 pub use number::timestamp_text;
 pub use put::{
-    DecodedPut, NewSeries, PointError, PutAnswer, PutBodyError, PutColumns, PutLimits,
-    PutPacker, RefusedPoint, SeriesNumbers, decode_points, decode_put, encode_points, encode_series,
+    DecodedPut, NewSeries, PointError, PutAnswer, PutBodyError, PutColumns, PutLimits, PutPacker,
+    RefusedPoint, SeriesNumbers, decode_points, decode_put, encode_points, encode_series,
 };
 pub use query::{
     AnswerError, AnswerOutput, AnswerSeries, QueryAnswer, QueryEcho, QueryFailure, QueryStats,
