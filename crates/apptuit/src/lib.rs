@@ -59,3 +59,7 @@ struct InstrumentGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/report.md")]
 struct ReportGuide;
+
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../../../docs/guide/testing.md")]
+struct TestingGuide;

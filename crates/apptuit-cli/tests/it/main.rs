@@ -4,6 +4,7 @@ mod commands;
 mod kill;
 mod layers;
 mod query;
+mod secrets;
 mod server;
 mod spool;
 mod store;

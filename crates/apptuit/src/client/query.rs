@@ -86,7 +86,7 @@ impl Client {
 }
 
 fn understand(response: &Response, token: &str) -> Result<QueryAnswer> {
-    let body = unpacked(response, MAX_ANSWER_BYTES);
+    let body = unpacked(response, MAX_ANSWER_BYTES, token);
     let failure = body.as_ref().ok().and_then(|body| QueryFailure::decode(body));
     match (response.status(), failure) {
         // A status below 400 does not make an error an answer.
