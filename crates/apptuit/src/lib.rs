@@ -64,3 +64,7 @@ struct InstrumentGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/query.md")]
 struct QueryGuide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/send.md")]
+struct SendGuide;
