@@ -11,6 +11,7 @@ mod fuzz;
 mod hostile_network;
 mod ledger;
 mod promises;
+mod query;
 mod reporter;
 #[cfg(all(unix, feature = "sigterm"))]
 mod reporter_sigterm;
