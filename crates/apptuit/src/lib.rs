@@ -68,3 +68,11 @@ struct QueryGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/send.md")]
 struct SendGuide;
+/// And that of reporting.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/report.md")]
+struct ReportGuide;
+
+#[cfg(all(doctest, feature = "testing"))]
+#[doc = include_str!("../../../docs/guide/testing.md")]
+struct TestingGuide;

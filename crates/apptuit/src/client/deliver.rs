@@ -141,8 +141,8 @@ impl Client {
 
     fn understand(&self, response: &Response, body: &Body) -> Result<Verdict> {
         let status = response.status();
-        let text = unpacked(response, MAX_PUT_ANSWER_BYTES).ok();
         let token = &self.0.token;
+        let text = unpacked(response, MAX_PUT_ANSWER_BYTES, token).ok();
         let answer = text.as_deref().and_then(PutAnswer::decode);
         let answer = answer.map(|answer| said::of_points(answer, token));
         let reason = || {

@@ -97,7 +97,7 @@ impl Client {
                 .with_status(status)
                 .while_doing(format_args!("cannot query `{}`", self.0.endpoint))
         };
-        let body = unpacked(response, MAX_ANSWER_BYTES);
+        let body = unpacked(response, MAX_ANSWER_BYTES, token);
         let wrong = || {
             let failure = said::of_query(QueryFailure::decode(body.as_deref().ok()?)?, token);
             Some(query_error(&failure, query).with_status(status))

@@ -7,7 +7,7 @@ use apptuit_model::{DataPoint, Tags, TimeSeries, TimeSeriesName};
 
 use super::deliver::Delivery;
 use super::retry::Deadline;
-use super::{Client, Interrupt, Response};
+use super::{Client, Interrupt, Response, said};
 use crate::error::Rejection;
 use crate::reporter::PointSink;
 use crate::{Error, ErrorKind, Result};
@@ -197,9 +197,14 @@ impl Sent {
 /// # Errors
 ///
 /// [`ErrorKind::Answer`]: it is damaged, larger than `limit_bytes`, or in an unknown encoding.
-pub(super) fn unpacked(response: &Response, limit_bytes: usize) -> Result<Cow<'_, [u8]>> {
+pub(super) fn unpacked<'r>(
+    response: &'r Response,
+    limit_bytes: usize,
+    token: &str,
+) -> Result<Cow<'r, [u8]>> {
     let header = response.header("content-encoding").unwrap_or_default();
     let encoding = ContentEncoding::from_header(header).ok_or_else(|| {
+        let header = said::fit(header, token).unwrap_or_default();
         Error::new(ErrorKind::Answer, format!("the answer's encoding `{header}` is not known"))
     })?;
     encoding.unpack(response.body(), limit_bytes).map_err(|error| {

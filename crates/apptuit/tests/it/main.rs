@@ -16,6 +16,7 @@ mod reporter;
 #[cfg(all(unix, feature = "sigterm"))]
 mod reporter_sigterm;
 mod retry;
+mod secrets;
 mod send;
 mod spool;
 mod spool_kill;
