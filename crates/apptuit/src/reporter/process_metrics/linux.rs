@@ -20,8 +20,13 @@ fn with_status(totals: &Usage, status: &str) -> Usage {
         line.split_whitespace().next()?.parse().ok()
     };
     let bytes = |key| number(key).map(|kilobytes| kilobytes * f64::from(KILOBYTE));
+    let memory_bytes = bytes("VmRSS");
     Usage {
-        memory_bytes: bytes("VmRSS"),
+        memory_bytes,
+        // The kernel brings the peak up to date now and then: what is there now was there.
+        peak_memory_bytes: totals
+            .peak_memory_bytes
+            .map(|peak| memory_bytes.map_or(peak, |now| peak.max(now))),
         shared_memory_bytes: bytes("RssFile").zip(bytes("RssShmem")).map(|(file, shm)| file + shm),
         own_memory_bytes: bytes("RssAnon"),
         stack_bytes: bytes("VmStk"),
@@ -43,6 +48,15 @@ mod tests {
         assert_eq!(usage.own_memory_bytes, Some(110_592.0));
         assert_eq!(usage.shared_memory_bytes, Some(1_646_592.0));
         assert_eq!((usage.stack_bytes, usage.threads), (Some(135_168.0), Some(3.0)));
+    }
+
+    #[test]
+    fn the_peak_is_not_below_what_is_there_now() {
+        let peak = |bytes| {
+            let totals = Usage { peak_memory_bytes: Some(bytes), ..Usage::default() };
+            with_status(&totals, "VmRSS:\t  2 kB\n").peak_memory_bytes
+        };
+        assert_eq!([peak(1024.0), peak(4096.0)], [Some(2048.0), Some(4096.0)]);
     }
 
     #[test]
