@@ -51,6 +51,12 @@ pub(crate) struct Serve {
     /// Private key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Time for which points are kept [default: for ever]
+    #[arg(long, value_name = "STEP")]
+    pub(crate) retention: Option<Step>,
+    /// Bytes of a tenant's database above which its oldest points go [default: no limit]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) retention_bytes: Option<u64>,
     #[command(flatten)]
     pub(crate) limits: Limits,
 }

@@ -43,6 +43,10 @@ pub struct ServerConfig {
     pub allow_anonymous: bool,
     /// Speak `https`. Off by default.
     pub tls: Option<TlsFiles>,
+    /// How long points are kept, each tenant's. For ever by default.
+    pub retention: Option<Duration>,
+    /// The size of a tenant's database above which its oldest points go. Without a limit by default.
+    pub retention_bytes: Option<u64>,
     /// Told of what whoever runs the server should see. Nothing by default.
     pub on_trouble: OnTrouble,
 
@@ -100,6 +104,8 @@ impl Default for ServerConfig {
             tokens: None,
             allow_anonymous: false,
             tls: None,
+            retention: None,
+            retention_bytes: None,
             on_trouble: OnTrouble::default(),
             max_body_bytes: 256 * MIB,
             max_inflated_bytes: 1024 * MIB,

@@ -5,6 +5,7 @@ mod kill;
 mod layers;
 mod operate;
 mod query;
+mod secrets;
 mod server;
 mod soak;
 mod spool;

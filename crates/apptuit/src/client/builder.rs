@@ -1,5 +1,6 @@
 //! What a client is told before it is built.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -232,12 +233,18 @@ impl Default for ClientBuilder {
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &self.endpoint.as_deref().map(without_user))
             .field("global_tags", &self.global_tags)
             .field("sanitizer", &self.sanitizer)
             .field("retry", &self.retry)
             .finish_non_exhaustive()
     }
+}
+
+/// The endpoint without a user name and a password, which are refused only when the client is built.
+fn without_user(endpoint: &str) -> Cow<'_, str> {
+    let host = endpoint.rsplit_once('@').map(|(_, host)| format!("…@{host}"));
+    host.map_or(Cow::Borrowed(endpoint), Cow::Owned)
 }
 
 fn configuration(message: impl Into<String>) -> Error {

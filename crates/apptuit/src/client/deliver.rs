@@ -76,7 +76,9 @@ impl Client {
         }
         let verdict = match self.put(body, deadline, interrupt) {
             Ok(verdict) => verdict,
-            Err(error) => {
+            Err(mut error) => {
+                let named = error.take_rejected().into_iter().map(|one| one.moved_by(offset));
+                let error = error.with_rejected(named.collect());
                 return delivery.failures.push(Failure { body: body.clone(), error });
             }
         };
@@ -139,8 +141,8 @@ impl Client {
 
     fn understand(&self, response: &Response, body: &Body) -> Result<Verdict> {
         let status = response.status();
-        let text = unpacked(response, MAX_PUT_ANSWER_BYTES).ok();
         let token = &self.0.token;
+        let text = unpacked(response, MAX_PUT_ANSWER_BYTES, token).ok();
         let answer = text.as_deref().and_then(PutAnswer::decode);
         let answer = answer.map(|answer| said::of_points(answer, token));
         let reason = || {

@@ -7,7 +7,7 @@ use apptuit_model::{DataPoint, Tags, TimeSeries, TimeSeriesName};
 
 use super::deliver::Delivery;
 use super::retry::Deadline;
-use super::{Client, Interrupt, Response};
+use super::{Client, Interrupt, Response, said};
 use crate::error::Rejection;
 use crate::reporter::PointSink;
 use crate::{Error, ErrorKind, Result};
@@ -25,7 +25,7 @@ impl Client {
     /// [`Error::rejected`] names them, and the others were kept. Every other kind says that
     /// [`Error::failed`] points are not known to have been kept.
     pub fn send(&self, points: &[DataPoint]) -> Result<()> {
-        self.send_interruptibly(points, &Interrupt::new())
+        self.send_until(points, &Interrupt::new())
     }
 
     /// Sends whole series, each name sanitised and checked once.
@@ -34,12 +34,20 @@ impl Client {
     ///
     /// As [`send`](Self::send); the index of a rejection is that of the series.
     pub fn send_series(&self, series: &[TimeSeries]) -> Result<()> {
+        self.send_series_until(series, &Interrupt::new())
+    }
+
+    pub(crate) fn send_series_until(
+        &self,
+        series: &[TimeSeries],
+        interrupt: &Interrupt,
+    ) -> Result<()> {
         let (mut sent, mut stayed) = (Sent::default(), Vec::new());
         let deadline = Deadline::after(self.0.timeout, &*self.0.clock);
         self.pack_series(
             series,
             |rejection, points| stayed.push((rejection, points)),
-            |body| sent.take(self.deliver(&body, deadline.left(), &Interrupt::new())),
+            |body| sent.take(self.deliver(&body, deadline.left(), interrupt)),
         );
         // Where each series ends among the points that went out; asked for only after a refusal.
         let ends = || {
@@ -64,7 +72,7 @@ impl Client {
         sent.outcome(stayed)
     }
 
-    fn send_interruptibly(&self, points: &[DataPoint], interrupt: &Interrupt) -> Result<()> {
+    pub(crate) fn send_until(&self, points: &[DataPoint], interrupt: &Interrupt) -> Result<()> {
         let (mut sent, mut stayed) = (Sent::default(), Vec::new());
         let deadline = Deadline::after(self.0.timeout, &*self.0.clock);
         self.pack_points(
@@ -90,7 +98,7 @@ impl PointSink for Client {
     }
 
     fn deliver_until(&self, points: &[DataPoint], interrupt: &Interrupt) -> Result<()> {
-        self.send_interruptibly(points, interrupt)
+        self.send_until(points, interrupt)
     }
 
     fn client(&self) -> Option<&Client> {
@@ -189,9 +197,14 @@ impl Sent {
 /// # Errors
 ///
 /// [`ErrorKind::Answer`]: it is damaged, larger than `limit_bytes`, or in an unknown encoding.
-pub(super) fn unpacked(response: &Response, limit_bytes: usize) -> Result<Cow<'_, [u8]>> {
+pub(super) fn unpacked<'r>(
+    response: &'r Response,
+    limit_bytes: usize,
+    token: &str,
+) -> Result<Cow<'r, [u8]>> {
     let header = response.header("content-encoding").unwrap_or_default();
     let encoding = ContentEncoding::from_header(header).ok_or_else(|| {
+        let header = said::fit(header, token).unwrap_or_default();
         Error::new(ErrorKind::Answer, format!("the answer's encoding `{header}` is not known"))
     })?;
     encoding.unpack(response.body(), limit_bytes).map_err(|error| {
