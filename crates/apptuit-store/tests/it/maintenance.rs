@@ -195,6 +195,27 @@ fn the_oldest_points_go_where_there_are_too_many() {
 }
 
 #[test]
+fn the_last_points_stay_however_little_room_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("points.sqlite");
+    let options = StoreOptions { retention_bytes: Some(1), ..StoreOptions::default() };
+    let store = EmbeddedStore::open(&file, options).unwrap();
+    for day in [-40, 0, 1, 40] {
+        // A chunk of a constant is a few bytes, and as long as the points are.
+        let points: Vec<_> =
+            (0..500).map(|n| point("m", "a", MARCH + day * DAY + n * 100_000, 1.0)).collect();
+        store.append_points(&points).unwrap();
+        store.flush().unwrap();
+    }
+    store.append_points(&[point("m", "b", MARCH + 40 * DAY, 2.0)]).unwrap();
+    store.compact().unwrap();
+    let found = all(&store, "m");
+    let first = |series: &apptuit_model::TimeSeries| series.timestamps()[0].as_millis();
+    assert_eq!(found.iter().map(first).collect::<Vec<_>>(), [MARCH + 40 * DAY; 2]);
+    assert_eq!(found[0].len(), 500);
+}
+
+#[test]
 fn a_deleted_series_is_gone_for_good_and_its_name_can_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("points.sqlite");
