@@ -3,6 +3,7 @@
 //! `scripts/bench store` builds ours. A run sends points whose bodies were built before, so that
 //! the client takes little from the servers; it checks what both answer.
 
+mod hostile;
 mod http;
 mod ingest;
 mod kept;
@@ -28,5 +29,7 @@ fn main() -> ExitCode {
         kept::queries(table, &lab);
         truth::rows(table, &lab);
         ingest::curves(table, &lab);
+        ingest::while_busy(table, &lab);
+        hostile::latencies(table, &lab);
     })
 }

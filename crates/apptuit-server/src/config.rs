@@ -73,7 +73,8 @@ pub struct ServerConfig {
     /// How long one query may take, once it runs. 60 s by default.
     pub query_timeout: Duration,
 
-    /// Connections at one time; further ones wait in the system's queue. 1024 by default.
+    /// Connections at one time; further ones wait in the system's queue. Of one address at most seven
+    /// eighths are taken, the next are closed at once. 1024 by default.
     pub max_connections: usize,
     /// Puts that are read and kept at one time. 64 by default: those that wait for the disk
     /// together share one sync.

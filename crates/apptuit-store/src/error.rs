@@ -13,7 +13,7 @@ use crate::IdempotencyKey;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The file is damaged. Nothing was read from it or written to it.
+    /// The file is damaged. What is there was not passed on, and not written to.
     Corrupt {
         /// The database.
         file: PathBuf,

@@ -6,7 +6,8 @@
 //! * What was acknowledged is there after a crash of the process or a loss of power.
 //! * Values come back bit by bit. For one series and timestamp the last write wins.
 //! * A reader sees what was acknowledged before it asked, and never what a crash could take back.
-//! * A damaged row is found and named when the file is opened, never passed on as data.
+//! * A damaged row is found and named, when the file is opened or when the row is read, and never
+//!   passed on as data. [`check`] finds all there are.
 //! * After a write has failed, the store refuses others until it is opened again: what the disk
 //!   then holds is known only by reading it.
 //!

@@ -39,7 +39,8 @@ pub struct StoreOptions {
     /// Without a limit by default.
     pub max_file_bytes: Option<u64>,
     /// The most series; points of more are refused with
-    /// [`TooManySeries`](crate::StoreError::TooManySeries). 10 million by default.
+    /// [`TooManySeries`](crate::StoreError::TooManySeries). Those that were removed count until the
+    /// store is opened again. 10 million by default.
     pub max_series: usize,
     /// What time it is, for the age of keys and of points. [`Timestamp::now`] by default.
     pub clock: WallClock,

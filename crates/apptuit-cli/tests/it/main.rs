@@ -3,7 +3,9 @@
 mod commands;
 mod kill;
 mod layers;
+mod operate;
 mod query;
 mod server;
+mod soak;
 mod spool;
 mod store;

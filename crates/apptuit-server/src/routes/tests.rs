@@ -1,195 +1,32 @@
 //! What a real store rarely does: failing, and taking too long.
 
-use std::fmt::Debug;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+mod stores;
+
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apptuit_metrics::SystemClock;
-use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
-use apptuit_store::{
-    Answer, EmbeddedStore, IdempotencyKey, Kept, Points, ReadLimits, SeriesId, Store, StoreError,
-    StoreOptions, StoreStats, Suggest, WallClock,
-};
+use apptuit_model::Timestamp;
+use apptuit_store::{EmbeddedStore, Kept, Store, StoreOptions, WallClock};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use self::stores::{Busy, Endless, FullDisk, Gate};
 use crate::app::{App, router};
 use crate::config::{OnTrouble, ServerConfig};
-use crate::connections::serve;
+use crate::connections::{Peer, serve};
 use crate::tenants::Tenants;
 
 const POINT: &str = r#"{"metric":"m","timestamp":60,"value":1,"tags":{"host":"a"}}"#;
-
-/// A disk that is full.
-#[derive(Debug, Default)]
-struct FullDisk {
-    appends: AtomicUsize,
-}
-
-impl FullDisk {
-    fn error(doing: &'static str) -> StoreError {
-        let source = Arc::from(Box::from("no space left on device"));
-        StoreError::Io { doing, file: "/srv/secret-folder/default.sqlite".into(), source }
-    }
-}
-
-impl Store for FullDisk {
-    fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
-        Ok(SeriesId::new(1))
-    }
-
-    fn append_then(
-        &self,
-        points: &Points,
-        key: Option<&IdempotencyKey>,
-        then: Answer,
-    ) -> Result<(), StoreError> {
-        then(self.append(points, key));
-        Ok(())
-    }
-
-    fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
-        if self.appends.fetch_add(1, Ordering::Relaxed) == 0 {
-            return Err(Self::error("commit points to"));
-        }
-        let since = Timestamp::from_secs(60);
-        Err(StoreError::Poisoned { since, cause: "no space left on device".to_owned() })
-    }
-
-    fn select(
-        &self,
-        _: &Selector,
-        _: TimeRange,
-        _: &ReadLimits,
-    ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
-        Err(Self::error("read series from"))
-    }
-
-    fn suggest(&self, _: Suggest<'_>, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
-        Err(Self::error("read names from"))
-    }
-
-    fn stats(&self) -> StoreStats {
-        StoreStats::default()
-    }
-
-    fn close(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-/// Has no room for points.
-#[derive(Debug, Default)]
-struct Busy {
-    waited: AtomicUsize,
-}
-
-impl Store for Busy {
-    fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
-        Ok(SeriesId::new(1))
-    }
-
-    fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
-        self.waited.fetch_add(1, Ordering::SeqCst);
-        Err(StoreError::Busy)
-    }
-
-    fn append_then(
-        &self,
-        _: &Points,
-        _: Option<&IdempotencyKey>,
-        _: Answer,
-    ) -> Result<(), StoreError> {
-        Err(StoreError::Busy)
-    }
-
-    fn select(
-        &self,
-        _: &Selector,
-        _: TimeRange,
-        _: &ReadLimits,
-    ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
-        Ok(None)
-    }
-
-    fn suggest(&self, _: Suggest<'_>, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn stats(&self) -> StoreStats {
-        StoreStats::default()
-    }
-
-    fn close(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-/// Reads until it is cancelled.
-#[derive(Debug, Default)]
-struct Endless {
-    reading: AtomicBool,
-    cancelled: AtomicBool,
-}
-
-impl Store for Endless {
-    fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
-        Ok(SeriesId::new(1))
-    }
-
-    fn append_then(
-        &self,
-        points: &Points,
-        key: Option<&IdempotencyKey>,
-        then: Answer,
-    ) -> Result<(), StoreError> {
-        then(self.append(points, key));
-        Ok(())
-    }
-
-    fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
-        Ok(Kept::Now)
-    }
-
-    fn select(
-        &self,
-        _: &Selector,
-        _: TimeRange,
-        limits: &ReadLimits,
-    ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
-        self.reading.store(true, Ordering::SeqCst);
-        let cancelled = limits.cancelled.as_ref().expect("a query can be cancelled");
-        for _ in 0..10_000 {
-            if cancelled() {
-                self.cancelled.store(true, Ordering::SeqCst);
-                return Err(StoreError::Cancelled);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        panic!("nobody cancelled the query");
-    }
-
-    fn suggest(&self, _: Suggest<'_>, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    fn stats(&self) -> StoreStats {
-        StoreStats::default()
-    }
-
-    fn close(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
 
 fn app(store: Arc<dyn Store>, config: ServerConfig) -> (Arc<App>, Router) {
     let app = Arc::new(App::new(config, Tenants::with_store(store), Arc::new(SystemClock)));
@@ -282,6 +119,73 @@ fn a_body_waits_for_room_in_the_store_and_is_then_told_to_come_back() {
         assert_eq!((status, kind.as_str()), (503, "ERROR_OVERLOADED"));
         assert_eq!(message, "too much waits to be written, try again later");
         assert_eq!(store.waited.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
+fn a_client_with_many_requests_leaves_turns_to_others() {
+    run(async {
+        let gate = Arc::new(Gate::default());
+        let config = ServerConfig { max_concurrent_puts: 8, ..ServerConfig::default() };
+        let (_, router) = app(Arc::clone(&gate) as Arc<dyn Store>, config);
+        let put = |from: [u8; 4], body: String| {
+            let request = Request::post("/api/put").extension(Peer(from.into()));
+            let request = request.body(Body::from(body)).expect("a request");
+            let service = TowerToHyperService::new(router.clone());
+            tokio::spawn(async move { service.call(request).await.expect("an answer").status() })
+        };
+        let waiting = || gate.waiting.lock().expect("no panic").len();
+        let many: Vec<_> = (0..20).map(|_| put([10, 0, 0, 1], POINT.to_owned())).collect();
+        until(|| waiting() == 6).await;
+        for _ in 0..3 {
+            let quick = put([10, 0, 0, 2], POINT.replace("\"value\":1", "\"value\":2"));
+            assert_eq!(quick.await.expect("no panic"), 204);
+        }
+        assert_eq!(waiting(), 6);
+        // Nobody is forgotten.
+        while many.iter().any(|put| !put.is_finished()) {
+            for then in std::mem::take(&mut *gate.waiting.lock().expect("no panic")) {
+                then(Ok(Kept::Now));
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        for put in many {
+            assert_eq!(put.await.expect("no panic"), 204);
+        }
+    });
+}
+
+#[test]
+fn whoever_takes_nothing_of_an_answer_is_left() {
+    run(async {
+        let config = ServerConfig {
+            body_idle_timeout: Duration::from_millis(100),
+            ..ServerConfig::default()
+        };
+        let (app, router) = app(Arc::new(Endless::default()), config);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (tell, stop) = watch::channel(false);
+        let host = Arc::clone(&app);
+        let served = tokio::spawn(async move {
+            serve(listener, router, None, &host.config, stop).await;
+        });
+        // The answer names every one of these points: much more than sockets hold.
+        let point = format!("{{\"a\":\"{}\"}}", "a".repeat(1000));
+        let points = vec![point; 15_000].join(",");
+        let head =
+            "POST /api/put HTTP/1.1\r\nConnection: close\r\nHost: localhost\r\nContent-Length:";
+        let request = format!("{head} {}\r\n\r\n[{points}]", points.len() + 2);
+        let mut caller = TcpStream::connect(address).await.expect("a connection");
+        caller.write_all(request.as_bytes()).await.expect("it is sent");
+        let mut taken = [0; 1];
+        caller.read_exact(&mut taken).await.expect("the answer begins");
+        sleep(Duration::from_millis(500)).await;
+        let mut rest = Vec::new();
+        let end = caller.read_to_end(&mut rest).await;
+        assert!(!rest.ends_with(b"]}"), "{end:?}: the answer came whole");
+        tell.send(true).expect("it listens");
+        served.await.expect("it ends");
     });
 }
 

@@ -11,12 +11,12 @@ use rusqlite::{Connection, Transaction};
 use super::chunks;
 use super::commit::{Shared, Writer};
 use super::month::Month;
-use super::{read, schema};
+use super::{compact, read, schema};
 use crate::StoreError;
 
 /// The most series whose points are removed in one transaction.
 const SERIES: usize = 200;
-/// Into how many parts a month is cut where a whole one is too much to remove.
+/// Into how many parts a month is cut, of which the oldest go first.
 const PARTS: u32 = 30;
 
 /// Removes the series a selector means with all their points, and answers how many there were.
@@ -102,33 +102,43 @@ pub(super) fn down_to(
     max_bytes: u64,
 ) -> Result<(), StoreError> {
     let failed = |error| read::failed(shared, error);
-    while schema::used_bytes(connection).map_err(failed)? > max_bytes {
+    let too_large =
+        || schema::used_bytes(connection).map(|bytes| bytes > max_bytes).map_err(failed);
+    if !too_large()? {
+        return Ok(());
+    }
+    // In chunks points take a fraction of what they take in batches.
+    compact::round(shared, Some(i64::MAX))?;
+    while too_large()? {
         let months = chunks::months(connection).map_err(failed)?;
         let Some(oldest) = months.first() else { return Ok(()) };
-        if months.len() > 1 {
-            before(shared, connection, oldest.end())?;
-            continue;
-        }
         let (start, end) = chunks::span(connection, *oldest).map_err(failed)?;
-        let part = Duration::from_millis(end.as_millis().abs_diff(start.as_millis())) / PARTS;
-        let cutoff = start.saturating_add(part.max(Duration::from_millis(1)));
-        if cutoff > end {
-            return Ok(());
+        let length = Duration::from_millis(end.as_millis().abs_diff(start.as_millis()));
+        // A chunk that is longer than a part goes with a later one.
+        let mut parts = (1..PARTS).map(|part| start.saturating_add(length / PARTS * part));
+        let cut_off = parts.try_fold(0, |removed, cutoff| match removed {
+            0 => cut(shared, connection, *oldest, cutoff),
+            _ => Ok(removed),
+        })?;
+        match (cut_off, months.len()) {
+            (1.., _) => {}
+            // The last points stay, whatever they take.
+            (0, 1) => return Ok(()),
+            (0, _) => before(shared, connection, oldest.end())?,
         }
-        cut(shared, connection, *oldest, cutoff)?;
     }
     Ok(())
 }
 
-/// Removes the chunks of a month that end before an instant.
+/// Removes the chunks of a month that end before an instant, and answers how many there were.
 fn cut(
     shared: &Arc<Shared>,
     connection: &Connection,
     month: Month,
     cutoff: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<usize, StoreError> {
     let failed = |error| read::failed(shared, error);
-    let (mut from, mut done) = (0, false);
+    let (mut from, mut done, mut removed) = (0, false, 0);
     while !done {
         let _alone = shared.maintenance();
         let (mut old, mut emptied) = (Vec::new(), Vec::new());
@@ -147,6 +157,7 @@ fn cut(
                 emptied.push(series);
             }
         }
+        removed += old.len();
         shared.on_writer(move |writer| {
             let shared = writer.shared_arc();
             let last = shared.ahead().last();
@@ -170,7 +181,7 @@ fn cut(
             Ok(())
         })?;
     }
-    Ok(())
+    Ok(removed)
 }
 
 /// Drops the table of a month of which all chunks but damaged ones are gone.

@@ -5,6 +5,7 @@ mod concurrency;
 mod damage;
 mod faults;
 mod format;
+mod fuzz;
 mod key;
 mod kill;
 mod maintenance;

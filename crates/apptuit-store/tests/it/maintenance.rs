@@ -31,6 +31,17 @@ fn host(metric: &str, host: &str) -> Selector {
     Selector { metric: metric.to_owned(), matchers: vec![matcher] }
 }
 
+/// Waits until the background has done something: what is asked of the file is true.
+fn wait_for(file: &Path, question: &str) {
+    for _ in 0..600 {
+        if number::<bool>(file, question) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("not within 30 s: {question}");
+}
+
 #[test]
 fn chunks_do_not_cross_months_and_batches_go() {
     let folder = tempfile::tempdir().unwrap();
@@ -61,12 +72,7 @@ fn a_busy_series_is_moved_by_itself_and_the_batches_of_others_stay() {
             (0..100).map(|n| point("m", "busy", MARCH + part * 100 + n, 1.0)).collect();
         store.append_points(&points).unwrap();
     }
-    for _ in 0..600 {
-        if number::<i64>(&file, "SELECT coalesce(sum(points), 0) FROM month") > 0 {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    wait_for(&file, "SELECT count(*) = 1 FROM month WHERE points > 0");
     assert_eq!(number::<i64>(&file, "SELECT count(*) FROM batch"), 12);
     assert_eq!(number::<i64>(&file, "SELECT count(*) FROM chunk_202403"), 1);
     drop(store);
@@ -189,6 +195,27 @@ fn the_oldest_points_go_where_there_are_too_many() {
 }
 
 #[test]
+fn the_last_points_stay_however_little_room_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("points.sqlite");
+    let options = StoreOptions { retention_bytes: Some(1), ..StoreOptions::default() };
+    let store = EmbeddedStore::open(&file, options).unwrap();
+    for day in [-40, 0, 1, 40] {
+        // A chunk of a constant is a few bytes, and as long as the points are.
+        let points: Vec<_> =
+            (0..500).map(|n| point("m", "a", MARCH + day * DAY + n * 100_000, 1.0)).collect();
+        store.append_points(&points).unwrap();
+        store.flush().unwrap();
+    }
+    store.append_points(&[point("m", "b", MARCH + 40 * DAY, 2.0)]).unwrap();
+    store.compact().unwrap();
+    let found = all(&store, "m");
+    let first = |series: &apptuit_model::TimeSeries| series.timestamps()[0].as_millis();
+    assert_eq!(found.iter().map(first).collect::<Vec<_>>(), [MARCH + 40 * DAY; 2]);
+    assert_eq!(found[0].len(), 500);
+}
+
+#[test]
 fn a_deleted_series_is_gone_for_good_and_its_name_can_come_back() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("points.sqlite");
@@ -275,4 +302,41 @@ fn a_key_is_recognised_for_a_day_and_after_a_restart() {
     assert_eq!(append(&store), Kept::Now);
     assert_eq!(append(&store), Kept::Before);
     assert_eq!(number::<i64>(&file, "SELECT count(*) FROM key"), 1);
+}
+
+#[test]
+fn batches_go_by_age_and_small_chunks_are_merged_after_a_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("points.sqlite");
+    let (store, now) = at_time(&file, &StoreOptions::default());
+    for minutes in [0, 40, 80] {
+        now.store(MARCH + minutes * 60_000, Ordering::SeqCst);
+        store.append_points(&[point("m", "a", MARCH + minutes * 60_000, 1.0)]).unwrap();
+        now.store(MARCH + (minutes + 29) * 60_000, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(1500));
+        assert_eq!(number::<i64>(&file, "SELECT count(*) FROM batch"), 1, "29 minutes later");
+        now.store(MARCH + (minutes + 31) * 60_000, Ordering::SeqCst);
+        wait_for(&file, "SELECT count(*) = 0 FROM batch");
+    }
+    assert_eq!(number::<i64>(&file, "SELECT count(*) FROM chunk_202403"), 3);
+    now.store(MARCH + 30 * 60 * 60_000, Ordering::SeqCst);
+    wait_for(&file, "SELECT count(*) = 1 FROM chunk_202403");
+    assert_eq!(values(&store, "m"), [[1.0; 3]]);
+}
+
+#[test]
+fn batches_go_where_they_are_too_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("points.sqlite");
+    let options = StoreOptions { max_ahead_bytes: 10_000, ..StoreOptions::default() };
+    let store = EmbeddedStore::open(&file, options).unwrap();
+    for at in 0..300 {
+        let host = (at % 7).to_string();
+        store.append_points(&[point("m", &host, MARCH + at, at as f64)]).unwrap();
+    }
+    wait_for(&file, "SELECT count(*) < 300 FROM batch");
+    assert!(store.stats().ahead_bytes <= 10_000, "{:?}", store.stats());
+    drop(store);
+    let store = open(&file);
+    assert_eq!((store.stats().points, values(&store, "m").concat().len()), (300, 300));
 }

@@ -1,0 +1,231 @@
+//! Stores that do what a real one rarely does.
+
+use std::fmt::Debug;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
+use apptuit_store::{
+    Answer, IdempotencyKey, Kept, Points, ReadLimits, SeriesId, Store, StoreError, StoreStats,
+    Suggest,
+};
+
+/// A disk that is full.
+#[derive(Debug, Default)]
+pub(super) struct FullDisk {
+    pub(super) appends: AtomicUsize,
+}
+
+impl FullDisk {
+    fn error(doing: &'static str) -> StoreError {
+        let source = Arc::from(Box::from("no space left on device"));
+        StoreError::Io { doing, file: "/srv/secret-folder/default.sqlite".into(), source }
+    }
+}
+
+impl Store for FullDisk {
+    fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
+        Ok(SeriesId::new(1))
+    }
+
+    fn append_then(
+        &self,
+        points: &Points,
+        key: Option<&IdempotencyKey>,
+        then: Answer,
+    ) -> Result<(), StoreError> {
+        then(self.append(points, key));
+        Ok(())
+    }
+
+    fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
+        if self.appends.fetch_add(1, Ordering::Relaxed) == 0 {
+            return Err(Self::error("commit points to"));
+        }
+        let since = Timestamp::from_secs(60);
+        Err(StoreError::Poisoned { since, cause: "no space left on device".to_owned() })
+    }
+
+    fn select(
+        &self,
+        _: &Selector,
+        _: TimeRange,
+        _: &ReadLimits,
+    ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
+        Err(Self::error("read series from"))
+    }
+
+    fn suggest(&self, _: Suggest<'_>, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
+        Err(Self::error("read names from"))
+    }
+
+    fn stats(&self) -> StoreStats {
+        StoreStats::default()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Has no room for points.
+#[derive(Debug, Default)]
+pub(super) struct Busy {
+    pub(super) waited: AtomicUsize,
+}
+
+impl Store for Busy {
+    fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
+        Ok(SeriesId::new(1))
+    }
+
+    fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
+        self.waited.fetch_add(1, Ordering::SeqCst);
+        Err(StoreError::Busy)
+    }
+
+    fn append_then(
+        &self,
+        _: &Points,
+        _: Option<&IdempotencyKey>,
+        _: Answer,
+    ) -> Result<(), StoreError> {
+        Err(StoreError::Busy)
+    }
+
+    fn select(
+        &self,
+        _: &Selector,
+        _: TimeRange,
+        _: &ReadLimits,
+    ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
+        Ok(None)
+    }
+
+    fn suggest(&self, _: Suggest<'_>, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn stats(&self) -> StoreStats {
+        StoreStats::default()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Keeps whoever sends the value 1 waiting.
+#[derive(Default)]
+pub(super) struct Gate {
+    pub(super) waiting: Mutex<Vec<Answer>>,
+}
+
+impl Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gate")
+    }
+}
+
+impl Store for Gate {
+    fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
+        Ok(Kept::Now)
+    }
+
+    fn append_then(
+        &self,
+        points: &Points,
+        _: Option<&IdempotencyKey>,
+        then: Answer,
+    ) -> Result<(), StoreError> {
+        if points.values() == [1.0] {
+            self.waiting.lock().expect("no panic").push(then);
+        } else {
+            then(Ok(Kept::Now));
+        }
+        Ok(())
+    }
+
+    fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
+        Ok(SeriesId::new(1))
+    }
+
+    fn select(
+        &self,
+        _: &Selector,
+        _: TimeRange,
+        _: &ReadLimits,
+    ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
+        Ok(None)
+    }
+
+    fn suggest(&self, _: Suggest<'_>, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn stats(&self) -> StoreStats {
+        StoreStats::default()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Reads until it is cancelled.
+#[derive(Debug, Default)]
+pub(super) struct Endless {
+    pub(super) reading: AtomicBool,
+    pub(super) cancelled: AtomicBool,
+}
+
+impl Store for Endless {
+    fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
+        Ok(SeriesId::new(1))
+    }
+
+    fn append_then(
+        &self,
+        points: &Points,
+        key: Option<&IdempotencyKey>,
+        then: Answer,
+    ) -> Result<(), StoreError> {
+        then(self.append(points, key));
+        Ok(())
+    }
+
+    fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
+        Ok(Kept::Now)
+    }
+
+    fn select(
+        &self,
+        _: &Selector,
+        _: TimeRange,
+        limits: &ReadLimits,
+    ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
+        self.reading.store(true, Ordering::SeqCst);
+        let cancelled = limits.cancelled.as_ref().expect("a query can be cancelled");
+        for _ in 0..10_000 {
+            if cancelled() {
+                self.cancelled.store(true, Ordering::SeqCst);
+                return Err(StoreError::Cancelled);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("nobody cancelled the query");
+    }
+
+    fn suggest(&self, _: Suggest<'_>, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn stats(&self) -> StoreStats {
+        StoreStats::default()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
