@@ -21,7 +21,7 @@ pub struct ReadLimits {
     /// The most points of all these series together.
     pub max_points: usize,
     /// Asked before every series; when it answers `true`, reading ends with
-    /// [`StoreError::Cancelled`](crate::StoreError::Cancelled).
+    /// [`StoreError::Cancelled`].
     pub cancelled: Option<Cancelled>,
 }
 
