@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::BuildHasher;
 
 use apptuit_model::{DataPoint, NameError, TimeSeriesName, Timestamp, decode_metric};
 
@@ -73,6 +74,76 @@ pub fn collect(registry: &Registry, prefix: &str, timestamp: Timestamp) -> Colle
         }
     }
     collected
+}
+
+/// What of a registry is in no point.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LeftOut {
+    /// Instruments that were left out.
+    pub skipped: Vec<Skipped>,
+    /// Fields left out because they are infinite or not a number.
+    pub non_finite: u64,
+}
+
+/// The same as [`collect`], with each point handed out as it is made, so that not all need to be
+/// there at once. Points of names that several instruments have come last.
+pub fn collect_each(
+    registry: &Registry,
+    prefix: &str,
+    timestamp: Timestamp,
+    mut take: impl FnMut(DataPoint),
+) -> LeftOut {
+    let (mut left, mut merged) = (LeftOut::default(), Merged::default());
+    let metrics = registry.report();
+    let shared = Shared::of(&metrics);
+    let mut text = String::new();
+    let mut hand_out = |name: &TimeSeriesName, fields: Fields| {
+        let mut non_finite = 0;
+        for (field, value) in fields {
+            if !value.is_finite() {
+                non_finite += 1;
+                continue;
+            }
+            text.clear();
+            text.extend([prefix, name.metric(), ".", field]);
+            let name = TimeSeriesName::new(text.as_str(), name.tags().clone());
+            take(DataPoint::new(name, timestamp, value));
+        }
+        non_finite
+    };
+    for metric in metrics {
+        match readable(&metric) {
+            Ok(name) if shared.has(&name) => merged.add(name.into_owned(), metric.fields()),
+            Ok(name) => left.non_finite += hand_out(&name, metric.fields()),
+            Err(reason) => left.skipped.push(Skipped { name: plain_text(&metric.name), reason }),
+        }
+    }
+    for (name, fields) in merged.series {
+        left.non_finite += hand_out(&name, fields);
+    }
+    left
+}
+
+/// The names that more than one instrument may have, as hashes: names that are alone need not be
+/// looked up one by one.
+struct Shared {
+    hasher: foldhash::fast::RandomState,
+    hashes: Vec<u64>,
+}
+
+impl Shared {
+    fn of(metrics: &[Metric]) -> Self {
+        let hasher = foldhash::fast::RandomState::default();
+        let names = metrics.iter().filter_map(|metric| readable(metric).ok());
+        let mut hashes: Vec<_> = names.map(|name| hasher.hash_one(&*name)).collect();
+        hashes.sort_unstable();
+        let shared = hashes.windows(2).filter(|two| two[0] == two[1]).map(|two| two[0]);
+        Self { hashes: shared.collect(), hasher }
+    }
+
+    fn has(&self, name: &TimeSeriesName) -> bool {
+        !self.hashes.is_empty() && self.hashes.binary_search(&self.hasher.hash_one(name)).is_ok()
+    }
 }
 
 type Fields = Vec<(&'static str, f64)>;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use apptuit_metrics::Registry;
-use apptuit_metrics::collect::{Skipped, collect};
+use apptuit_metrics::collect::{Skipped, collect, collect_each};
 use apptuit_model::{DataPoint, Tags, Timestamp, encode_metric};
 
 use crate::registry;
@@ -152,4 +152,33 @@ fn an_encoded_name_and_its_tags_are_one_series() {
     let points = collect(&registry, "", NOON).points;
     assert_eq!(points.len(), 5);
     assert_eq!(points[0], DataPoint::new(("x.count", [("k", "v")]), NOON, 2.0));
+}
+
+#[test]
+fn points_handed_out_one_by_one_are_those_of_the_collection() {
+    let registry = Registry::new();
+    for n in 0..50 {
+        registry.counter(("orders", [("n", n.to_string())])).inc_by(n);
+        registry.gauge(format!("level.{n}")).set(n as f64);
+    }
+    registry.gauge("never.set");
+    registry.counter("broken{\"a\"").inc();
+    // One name of three kinds, and one series under two texts.
+    registry.counter("requests").inc();
+    registry.meter("requests").mark_n(7);
+    registry.timer("requests").record(std::time::Duration::from_secs(1));
+    registry.counter(r#"mixed{"a": "b"}"#).inc();
+    registry.gauge(("mixed", [("a", "b")])).set(3.0);
+    let key = |point: &DataPoint| (point.name().to_string(), point.value().to_bits());
+    let expected = collect(&registry, "shop.", NOON);
+    let mut points = Vec::new();
+    let left = collect_each(&registry, "shop.", NOON, |point| points.push(point));
+    assert_eq!((left.skipped, left.non_finite), (expected.skipped, expected.non_finite));
+    let [mut ours, mut theirs] = [&points, &expected.points].map(|points| {
+        points.iter().filter(|point| !point.metric().ends_with("rate")).map(key).collect::<Vec<_>>()
+    });
+    ours.sort();
+    theirs.sort();
+    assert_eq!(ours, theirs);
+    assert_eq!(points.len(), expected.points.len());
 }

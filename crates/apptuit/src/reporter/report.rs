@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apptuit_metrics::collect::{Skipped, collect};
+use apptuit_metrics::collect::{Skipped, collect_each};
 use apptuit_metrics::{Clock, Registry};
 use apptuit_model::{DataPoint, Tags, Timestamp};
 
@@ -50,46 +50,51 @@ impl Report {
     /// Sends what the registry holds, and then the numbers about this sending.
     pub(super) fn run(&self, occasion: Occasion, trip: &Trip<'_>) -> Outcome {
         let timestamp = self.timestamp();
-        let collected = collect(&self.registry, &self.prefix, timestamp);
         let mut outcome = Outcome::default();
-        let books = self.outbox.books();
-        books.record_dropped(collected.non_finite, DropReason::NotFinite);
-        books.record_dropped(collected.skipped.len() as u64, DropReason::Unreadable);
-        let is_empty = collected.points.is_empty() && collected.skipped.is_empty();
-        if is_empty && self.process_metrics.is_none() {
-            return outcome;
-        }
-        outcome.skip(&collected.skipped);
-        let process = self.process_metrics.iter();
-        let process = process.flat_map(|metrics| metrics.points(&self.prefix, timestamp));
-        let mut points = collected.points.into_iter().chain(process);
-        loop {
-            let batch = self.tagged(points.by_ref().take(self.batch_points));
-            if batch.is_empty() {
-                break;
+        let mut batch = Vec::new();
+        let mut add = |point| {
+            batch.push(point);
+            if batch.len() == self.batch_points {
+                self.send(&mut batch, occasion, trip, &mut outcome);
             }
-            self.send(&Arc::new(batch), occasion, trip, &mut outcome);
+        };
+        let left = collect_each(&self.registry, &self.prefix, timestamp, &mut add);
+        if let Some(metrics) = &self.process_metrics {
+            metrics.points(&self.prefix, timestamp).into_iter().for_each(&mut add);
+        }
+        let books = self.outbox.books();
+        books.record_dropped(left.non_finite, DropReason::NotFinite);
+        books.record_dropped(left.skipped.len() as u64, DropReason::Unreadable);
+        self.send(&mut batch, occasion, trip, &mut outcome);
+        outcome.skip(&left.skipped);
+        if outcome.is_empty() {
+            return outcome;
         }
         self.self_metrics.count(outcome.successful, outcome.failed);
 
         self.self_metrics.copy(&books.ledger());
-        let own = collect(&self.self_metrics.registry, &self.prefix, timestamp);
-        let own = self.tagged(own.points.into_iter());
+        let mut own = Vec::new();
+        collect_each(&self.self_metrics.registry, &self.prefix, timestamp, |point| own.push(point));
         let mut about = Outcome::default();
-        self.send(&Arc::new(own), occasion, trip, &mut about);
+        self.send(&mut own, occasion, trip, &mut about);
         outcome.notices.extend(about.errors);
         outcome.notices.extend(about.notices);
         outcome
     }
 
+    /// Sends the points of `batch`, and leaves it empty.
     fn send(
         &self,
-        points: &Arc<Vec<DataPoint>>,
+        batch: &mut Vec<DataPoint>,
         occasion: Occasion,
         trip: &Trip<'_>,
         outcome: &mut Outcome,
     ) {
-        let (parcels, stayed) = self.outbox.pack(points);
+        if batch.is_empty() {
+            return;
+        }
+        let points = Arc::new(self.tagged(batch.drain(..)));
+        let (parcels, stayed) = self.outbox.pack(&points);
         let mut batch = Batch { stayed: stayed.len() as u64, ..Batch::default() };
         for parcel in parcels {
             let length = parcel.points();
@@ -108,7 +113,7 @@ impl Report {
         outcome.notices.append(&mut batch.notices);
         outcome.successful += batch.kept;
         outcome.failed += batch.failed + batch.stayed;
-        outcome.errors.extend(batch.into_error(stayed, points));
+        outcome.errors.extend(batch.into_error(stayed, &points));
     }
 
     /// Now; in whole seconds unless reports come faster than that.
@@ -204,6 +209,10 @@ impl Batch {
 }
 
 impl Outcome {
+    fn is_empty(&self) -> bool {
+        self.successful + self.failed == 0
+    }
+
     /// Metrics that could not become points.
     fn skip(&mut self, skipped: &[Skipped]) {
         if skipped.is_empty() {
