@@ -1,13 +1,14 @@
 //! What a client reads that others have written: answers, variables, names, files. The tests of
 //! `apptuit` include this file.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
 use apptuit::client::{Client, ContentEncoding, MockTransport, Response};
 use apptuit::testing::hostile;
 use apptuit::{DataPoint, Tags, TimeRange, TimeSeriesName, Timestamp};
 use apptuit_model::wire::{AnswerOutput, QueryAnswer};
 use apptuit_model::{decode_metric, encode_metric, is_valid_name};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -41,7 +42,7 @@ pub fn answer(data: &[u8]) {
         match client(&server).query("fetch('m')", range) {
             Ok(result) => {
                 let outputs = (0..result.len()).map(|n| &result[n]);
-                for series in outputs.flat_map(|output| output.series()) {
+                for series in outputs.flat_map(apptuit::Output::series) {
                     assert!(series.timestamps().iter().all(|at| range.contains(*at)));
                 }
             }
@@ -163,7 +164,7 @@ fn by_library(text: &str) -> Option<TimeSeriesName> {
     let Some(brace) = text.find('{') else {
         return (!text.is_empty()).then(|| TimeSeriesName::from(text.trim()));
     };
-    let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&text[brace..]).ok()?;
+    let Members(members) = serde_json::from_str(&text[brace..]).ok()?;
     let tag = |(key, value): (String, Box<RawValue>)| match value.get().as_bytes()[0] {
         b'"' => Some((key, serde_json::from_str(value.get()).ok()?)),
         b'n' | b'[' | b'{' => None,
@@ -172,6 +173,33 @@ fn by_library(text: &str) -> Option<TimeSeriesName> {
     };
     let tags: Tags = members.into_iter().map(tag).collect::<Option<_>>()?;
     Some(TimeSeriesName::new(text[..brace].trim(), tags))
+}
+
+/// The members of an object in their order, those that are there twice too.
+struct Members(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        input.deserialize_map(InOrder)
+    }
 }
 
 /// A file of a spool that can be read is, byte for byte, what would be written again; bytes that are

@@ -68,7 +68,7 @@ struct QueryGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/send.md")]
 struct SendGuide;
-/// And that of reporting.
+
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/report.md")]
 struct ReportGuide;

@@ -13,7 +13,10 @@ const POINTS: &str = r#"{"metric":"m","timestamp":60,"value":1.5,"tags":{"a":"b"
 "#;
 
 /// A server with a file of tokens, all of whose words go to `log`.
-struct Server(Child, String);
+struct Server {
+    child: Child,
+    endpoint: String,
+}
 
 impl Server {
     fn start(folder: &Path) -> Self {
@@ -29,21 +32,27 @@ impl Server {
             .stderr(stderr)
             .spawn()
             .expect("the command starts");
-        loop {
+        let mut server = Self { child, endpoint: String::new() };
+        while server.endpoint.is_empty() {
             let said = fs::read_to_string(&log).expect("text");
-            let address = said.lines().find_map(|line| line.split_once("http://"));
-            if let Some((_, address)) = address {
-                return Self(child, format!("http://{}", address.trim()));
+            let ended = server.child.try_wait().expect("it can be asked");
+            assert!(ended.is_none(), "the server has ended: {said}");
+            // Of a line that is whole.
+            let whole = said.rsplit_once('\n').map_or("", |(whole, _)| whole);
+            let announced = whole.lines().find_map(|line| line.split_once("http://"));
+            if let Some((_, address)) = announced {
+                server.endpoint = format!("http://{}", address.trim());
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+        server
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -85,7 +94,7 @@ fn holds(bytes: &[u8]) -> bool {
 fn the_token_is_in_nothing_that_is_printed_or_written() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
-    let here = server.1.as_str();
+    let here = server.endpoint.as_str();
     let nowhere = "http://127.0.0.1:9";
     let spool = folder.path().join("spool");
     let spool = spool.to_str().unwrap();

@@ -29,7 +29,7 @@ fn everything_of(error: &Error) -> String {
     let mut text = format!("{error}\n{error:?}\n{error:#?}\n");
     let mut source = error.source();
     while let Some(cause) = source {
-        text += &format!("{cause}\n{cause:?}\n");
+        text = format!("{text}{cause}\n{cause:?}\n");
         source = cause.source();
     }
     text
@@ -140,7 +140,7 @@ fn everything_in(folder: &Path) -> String {
     let mut text = String::new();
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
-        text += &format!("{}\n", path.display());
+        text = format!("{text}{}\n", path.display());
         if path.is_dir() {
             text += &everything_in(&path);
         } else {
@@ -154,7 +154,9 @@ fn everything_in(folder: &Path) -> String {
 fn nothing_of_a_reporter_shows_the_token_and_nothing_it_writes() {
     let folder = tempfile::tempdir().unwrap();
     let server = MockTransport::new();
-    echoes().into_iter().for_each(|answer| server.answer(answer));
+    for answer in echoes() {
+        server.answer(answer);
+    }
     let registry = Registry::new();
     registry.counter("orders").inc();
     registry.counter("broken{\"a\"").inc();
