@@ -164,11 +164,11 @@ fn by_library(text: &str) -> Option<TimeSeriesName> {
         return (!text.is_empty()).then(|| TimeSeriesName::from(text.trim()));
     };
     let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&text[brace..]).ok()?;
-    let tag = |(key, value): (String, Box<RawValue>)| match serde_json::from_str(value.get()) {
-        Ok(Value::String(value)) => Some((key, value)),
-        // Their text as it stands.
-        Ok(Value::Bool(_) | Value::Number(_)) => Some((key, value.get().to_owned())),
-        _ => None,
+    let tag = |(key, value): (String, Box<RawValue>)| match value.get().as_bytes()[0] {
+        b'"' => Some((key, serde_json::from_str(value.get()).ok()?)),
+        b'n' | b'[' | b'{' => None,
+        // Numbers and booleans are their text as it stands.
+        _ => Some((key, value.get().to_owned())),
     };
     let tags: Tags = members.into_iter().map(tag).collect::<Option<_>>()?;
     Some(TimeSeriesName::new(text[..brace].trim(), tags))

@@ -179,6 +179,35 @@ pub(crate) fn curves(table: &Table, lab: &Lab) {
     }
 }
 
+/// How long requests take while what came before them is packed or merged.
+pub(crate) fn while_busy(table: &Table, lab: &Lab) {
+    if !table.is_whole() {
+        return;
+    }
+    let later = Shape { instants: lab.size.instants / 5, ..lab.shape(Values::Constant) };
+    let later = Load::build(later);
+    let rounds = || {
+        let mut rounds = Rounds::default();
+        for side in Side::BOTH {
+            let server = lab.server(side)?;
+            // With a thousand points a series is worth a chunk: from now on ours packs them.
+            send(&server, lab.gauges(), 2)?;
+            server.merge()?;
+            rounds[side as usize].push(send(&server, &later, 1)?);
+            remove(server);
+        }
+        Ok(rounds)
+    };
+    let rounds: Result<Rounds, String> = rounds();
+    for (name, share) in [("median", 0.5), ("p99", 0.99)] {
+        let name = format!("{name} of a request of 10000 points, while 10 M others are packed");
+        table.aside(&name, |_| {
+            let rounds = rounds.as_ref().map_err(Clone::clone)?;
+            Ok(pair(Cost::Nanos, rounds, |sent| sent.latency(share)))
+        });
+    }
+}
+
 /// Both sides take a load into an empty store, in as many rounds as its row needs.
 fn one_shape(lab: &Lab, shape: Shape, connections: usize) -> Result<Rounds, String> {
     let load = Load::build(shape);

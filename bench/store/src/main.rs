@@ -28,5 +28,6 @@ fn main() -> ExitCode {
         kept::queries(table, &lab);
         truth::rows(table, &lab);
         ingest::curves(table, &lab);
+        ingest::while_busy(table, &lab);
     })
 }

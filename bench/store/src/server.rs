@@ -186,13 +186,29 @@ impl Server {
         }
     }
 
+    /// Lets it begin to merge what it has. Ours does that by itself.
+    pub(crate) fn merge(&self) -> Result<(), String> {
+        match self.side {
+            Side::Ours => Ok(()),
+            Side::Peer => self.command("/internal/force_merge"),
+        }
+    }
+
     /// Stops it with its files as small as it makes them.
     pub(crate) fn settle(self) -> Result<(), String> {
         match self.side {
-            Side::Ours => self.stop(),
+            Side::Ours => {
+                let file = self.data.join("default.sqlite");
+                self.stop()?;
+                let program = Side::Ours.program()?;
+                let compacted = Command::new(program).args(["store", "compact"]).arg(file).output();
+                let compacted = compacted.map_err(|error| error.to_string())?;
+                let told = String::from_utf8_lossy(&compacted.stderr);
+                compacted.status.success().then_some(()).ok_or_else(|| told.into_owned())
+            }
             Side::Peer => {
-                self.command("/internal/force_flush")?;
-                self.command("/internal/force_merge")?;
+                self.show_all()?;
+                self.merge()?;
                 // Merging begins a moment after the answer.
                 let mut quiet_since = Instant::now();
                 self.until(|connection| {

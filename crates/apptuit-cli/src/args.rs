@@ -24,7 +24,7 @@ pub(crate) enum Command {
     Query(Query),
     /// Look at, check or send what reporters could not deliver and keep on disk
     Spool(Spool),
-    /// Look after the file of a store: compact, export, import
+    /// Look after the file of a store: check, compact, export, import, back up
     #[command(subcommand)]
     Store(Store),
     /// Watch this machine: server, reporter, query, plot and page in one go
@@ -51,6 +51,12 @@ pub(crate) struct Serve {
     /// Private key of the certificate, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Time for which points are kept [default: for ever]
+    #[arg(long, value_name = "STEP")]
+    pub(crate) retention: Option<Step>,
+    /// Bytes of a tenant's database above which its oldest points go [default: no limit]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) retention_bytes: Option<u64>,
     #[command(flatten)]
     pub(crate) limits: Limits,
 }
@@ -256,12 +262,23 @@ fn variable(text: &str) -> Result<(String, String), String> {
 /// What can be done to the file of a store.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Store {
+    /// Look for damage in every page, series and point, also while a server writes; the exit code is
+    /// 1 if there is any
+    Check(StoreFile),
     /// Move all points into chunks, merge small ones, and give free space back to the disk
     Compact(StoreFile),
     /// Write all points to standard output
     Export(Export),
     /// Read points from files or standard input; of an instant that is there the new value holds
     Import(Import),
+    /// Copy a store to a new file, also while a server writes to it
+    Backup {
+        #[command(flatten)]
+        store: StoreFile,
+        /// The copy; it must not be there yet
+        #[arg(value_name = "COPY")]
+        copy: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -94,9 +94,13 @@ impl PartialEq for Tags {
 /// Of two tags with one key, the later wins.
 impl<K: Into<Arc<str>>, V: Into<Arc<str>>> FromIterator<(K, V)> for Tags {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        let sorted: BTreeMap<Arc<str>, Arc<str>> =
-            pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-        Self((!sorted.is_empty()).then(|| sorted.into_iter().collect()))
+        let pairs = pairs.into_iter().map(|(key, value)| (key.into(), value.into()));
+        let mut pairs: Vec<Pair> = pairs.collect();
+        // As tags mostly come from where they were tags.
+        if !pairs.is_sorted_by(|(one, _), (other, _)| one < other) {
+            pairs = pairs.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
+        }
+        Self((!pairs.is_empty()).then(|| pairs.into()))
     }
 }
 

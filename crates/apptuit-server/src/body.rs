@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -36,18 +37,15 @@ pub(crate) async fn receive(
 ) -> Result<Received, ApiError> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     check_size(announced, limits.max_bytes)?;
-    let deadline = Instant::now() + limits.total;
     let mut bytes = Vec::with_capacity(announced.min(FIRST_ROOM_BYTES));
+    let mut deadline = None;
     loop {
-        let piece = match timeout_at(deadline, timeout(limits.idle, next(&mut body))).await {
-            Ok(Ok(piece)) => piece?,
-            Ok(Err(_)) => {
-                let message = format!("the body paused for more than {:?}", limits.idle);
-                return Err(ApiError::new(Kind::SlowBody, message));
-            }
-            Err(_) => {
-                let message = format!("the body took more than {:?}", limits.total);
-                return Err(ApiError::new(Kind::SlowBody, message));
+        // What is there already needs no clock.
+        let piece = match poll_fn(|context| Poll::Ready(poll_next(&mut body, context))).await {
+            Poll::Ready(piece) => piece?,
+            Poll::Pending => {
+                let deadline = *deadline.get_or_insert_with(|| Instant::now() + limits.total);
+                later(&mut body, limits, deadline).await?
             }
         };
         let Some(piece) = piece else { break };
@@ -67,20 +65,34 @@ fn check_size(bytes: usize, max_bytes: usize) -> Result<(), ApiError> {
     Err(ApiError::new(Kind::TooLarge, message))
 }
 
-/// The next piece of data, or `None` at the end.
-async fn next(body: &mut Body) -> Result<Option<Bytes>, ApiError> {
+/// The next piece of data, or `None` at the end, as soon as it comes.
+async fn later(
+    body: &mut Body,
+    limits: BodyLimits,
+    deadline: Instant,
+) -> Result<Option<Bytes>, ApiError> {
+    let next = poll_fn(|context| poll_next(body, context));
+    let message = match timeout_at(deadline, timeout(limits.idle, next)).await {
+        Ok(Ok(piece)) => return piece,
+        Ok(Err(_)) => format!("the body paused for more than {:?}", limits.idle),
+        Err(_) => format!("the body took more than {:?}", limits.total),
+    };
+    Err(ApiError::new(Kind::SlowBody, message))
+}
+
+fn poll_next(body: &mut Body, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, ApiError>> {
     loop {
-        match poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await {
-            None => return Ok(None),
+        match ready!(Pin::new(&mut *body).poll_frame(context)) {
+            None => return Poll::Ready(Ok(None)),
             Some(Ok(frame)) => {
                 // Trailers are skipped.
                 if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
+                    return Poll::Ready(Ok(Some(data)));
                 }
             }
             Some(Err(error)) => {
                 let message = format!("the body could not be read to its end: {error}");
-                return Err(ApiError::new(Kind::InvalidBody, message));
+                return Poll::Ready(Err(ApiError::new(Kind::InvalidBody, message)));
             }
         }
     }

@@ -43,6 +43,10 @@ pub struct ServerConfig {
     pub allow_anonymous: bool,
     /// Speak `https`. Off by default.
     pub tls: Option<TlsFiles>,
+    /// How long points are kept, each tenant's. For ever by default.
+    pub retention: Option<Duration>,
+    /// The size of a tenant's database above which its oldest points go. Without a limit by default.
+    pub retention_bytes: Option<u64>,
     /// Told of what whoever runs the server should see. Nothing by default.
     pub on_trouble: OnTrouble,
 
@@ -69,7 +73,8 @@ pub struct ServerConfig {
     /// How long one query may take, once it runs. 60 s by default.
     pub query_timeout: Duration,
 
-    /// Connections at one time; further ones wait in the system's queue. 1024 by default.
+    /// Connections at one time; further ones wait in the system's queue. Of one address at most seven
+    /// eighths are taken, the next are closed at once. 1024 by default.
     pub max_connections: usize,
     /// Puts that are read and kept at one time. 64 by default: those that wait for the disk
     /// together share one sync.
@@ -99,6 +104,8 @@ impl Default for ServerConfig {
             tokens: None,
             allow_anonymous: false,
             tls: None,
+            retention: None,
+            retention_bytes: None,
             on_trouble: OnTrouble::default(),
             max_body_bytes: 256 * MIB,
             max_inflated_bytes: 1024 * MIB,

@@ -14,13 +14,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::ServerConfig;
 use crate::patience::{Patience, Patient};
+use crate::places::{Place, Places};
 
 /// Pause after a connection could not be accepted, as when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -50,7 +51,7 @@ pub(crate) async fn serve(
     config: &ServerConfig,
     mut stop: watch::Receiver<bool>,
 ) {
-    let places = Arc::new(Semaphore::new(config.max_connections.min(Semaphore::MAX_PERMITS)));
+    let places = Places::new(config.max_connections);
     let host = Host {
         router,
         tls,
@@ -80,14 +81,17 @@ pub(crate) async fn serve(
 }
 
 /// The next connection, once there is a place for it.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (TcpStream, Peer, OwnedSemaphorePermit) {
-    let place = Arc::clone(places).acquire_owned().await.expect("it is never closed");
+async fn accept(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, Peer, Place) {
     loop {
+        let place = places.free().await;
         match listener.accept().await {
-            Ok((stream, address)) => return (stream, Peer(address.ip()), place),
+            Ok((stream, address)) => {
+                let peer = Peer(address.ip());
+                // Who has as many as it may have is closed at once: to wait here would take a place.
+                if let Some(place) = places.take(place, peer.0) {
+                    return (stream, peer, place);
+                }
+            }
             Err(_) => sleep(ACCEPT_PAUSE).await,
         }
     }

@@ -39,6 +39,7 @@ mod intake;
 mod names;
 mod origin;
 mod patience;
+mod places;
 mod routes;
 mod server;
 mod server_error;

@@ -54,7 +54,12 @@ impl Tenants {
         fs::create_dir_all(dir)
             .map_err(|source| ServerError::DataDir { dir: dir.to_owned(), source })?;
         let share = MAX_SPELLING_BYTES / tokens.as_ref().map_or(1, |t| t.tenants().count());
-        let options = StoreOptions { max_series: config.max_series, ..StoreOptions::default() };
+        let options = StoreOptions {
+            retention: config.retention,
+            retention_bytes: config.retention_bytes,
+            max_series: config.max_series,
+            ..StoreOptions::default()
+        };
         let open = |name: &str| {
             let file = dir.join(format!("{name}.sqlite"));
             match EmbeddedStore::open(&file, options.clone()) {

@@ -166,7 +166,7 @@ pub trait Store: Send + Sync + Debug {
     ) -> Result<Option<Estimate>, StoreError> {
         let unlimited = ReadLimits { cancelled: limits.cancelled.clone(), ..ReadLimits::UNLIMITED };
         let scan = self.scan(selector, range, &unlimited)?;
-        Ok(scan.map(|scan| Estimate { series: scan.series() as u64, points: scan.to_decode(step) }))
+        Ok(scan.map(|scan| scan.estimate(step)))
     }
 
     /// At most `max` of the texts that begin with `prefix`, sorted by their bytes.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use apptuit_model::{Step, TimeSeries, TimeSeriesName, Timestamp};
 
@@ -49,9 +50,8 @@ pub trait Scan: Send + Sync + fmt::Debug {
     /// The name of a series, which is numbered from 0.
     fn name(&self, n: usize) -> &TimeSeriesName;
 
-    /// About how many points [`read`](Self::read) looks at, of all series together: those of a chunk
-    /// that is not all in the range count as if they were evenly spread.
-    fn to_decode(&self, step: Option<Step>) -> u64;
+    /// About how much [`read`](Self::read) with this `step` looks at, of all series together.
+    fn estimate(&self, step: Option<Step>) -> Estimate;
 
     /// Hands the points of a series to `take`, ascending strictly in time, in pieces of any size,
     /// until there are no more or `take` breaks. With a `step`, points that lie in one step of the
@@ -81,8 +81,9 @@ impl Scan for Selected {
         self.0.get(n).expect("there are that many series").name()
     }
 
-    fn to_decode(&self, _step: Option<Step>) -> u64 {
-        self.0.iter().map(|series| series.len() as u64).sum()
+    fn estimate(&self, _step: Option<Step>) -> Estimate {
+        let points = self.0.iter().map(|series| series.len() as u64).sum();
+        Estimate { series: self.0.len() as u64, points, summed_up: 0 }
     }
 
     fn read(
@@ -109,13 +110,16 @@ pub enum Piece<'a> {
     Summary(&'a Summary),
 }
 
-/// About how much there is to read.
+/// About how much there is to read. The points of a chunk that is not all in the range count as if they
+/// were evenly spread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Estimate {
     /// Series that may have points in the range.
     pub series: u64,
-    /// Points that are looked at, as of [`Scan::to_decode`].
+    /// Points that are looked at one by one.
     pub points: u64,
+    /// Points that are known by a summary.
+    pub summed_up: u64,
 }
 
 /// What [`suggest`](crate::Store::suggest) completes.
@@ -139,10 +143,23 @@ pub enum Suggest<'a> {
 pub struct StoreStats {
     /// Series kept.
     pub series: u64,
-    /// Points kept: one for each series and timestamp.
+    /// Points kept: one for each series and timestamp. One that was written again may count twice
+    /// until chunks are merged.
     pub points: u64,
     /// Appends acknowledged since the store was opened.
     pub appends: u64,
     /// Commits they took. Appends that wait together share one.
     pub commits: u64,
+    /// Bytes of the file, with what is free in it, and without its write-ahead file.
+    pub file_bytes: u64,
+    /// Bytes of the points in the file that are in no chunk yet.
+    pub ahead_bytes: u64,
+    /// Bytes of the packed points in memory that are in no chunk yet.
+    pub head_bytes: u64,
+    /// Chunks made of points in memory since the store was opened.
+    pub chunks_made: u64,
+    /// How long that took, in whole milliseconds of each piece of work.
+    pub chunks_time: Duration,
+    /// Chunks that others have taken the place of since the store was opened.
+    pub chunks_merged: u64,
 }

@@ -26,6 +26,7 @@ struct Inner {
     succeeded: u64,
     failed: u64,
     query_position: Option<(usize, Option<usize>)>,
+    query_excerpt: Option<String>,
     hints: Vec<String>,
     retry_after: Option<RetryAfter>,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -43,6 +44,7 @@ impl Error {
             succeeded: 0,
             failed: 0,
             query_position: None,
+            query_excerpt: None,
             hints: Vec::new(),
             retry_after: None,
             source: None,
@@ -83,6 +85,12 @@ impl Error {
     /// byte, counted from 0, if the server named one.
     pub fn query_position(&self) -> Option<(usize, Option<usize>)> {
         self.0.query_position
+    }
+
+    /// The line of the query the server complains about, and in a second line a caret under the
+    /// place, if the server named one: to be shown to whoever wrote the query.
+    pub fn query_excerpt(&self) -> Option<&str> {
+        self.0.query_excerpt.as_deref()
     }
 
     /// What the server advises on a query that failed, a clause each, such as "did you mean
@@ -140,6 +148,17 @@ impl Error {
 
     pub(crate) fn with_query_position(mut self, line: usize, column: Option<usize>) -> Self {
         self.0.query_position = Some((line, column));
+        self
+    }
+
+    pub(crate) fn with_query_excerpt(mut self, excerpt: Option<String>) -> Self {
+        self.0.query_excerpt = excerpt;
+        self
+    }
+
+    /// The same error, with what was being done at the beginning of its message.
+    pub(crate) fn while_doing(mut self, what: fmt::Arguments<'_>) -> Self {
+        self.0.message = format!("{what}: {}", self.0.message);
         self
     }
 

@@ -25,8 +25,11 @@
 //! Names are free text for the instruments. The client turns them into metric names when it sends,
 //! by its [`Sanitizer`]: under the default, `proc.cpu` is sent, and must be queried, as `proc_cpu`.
 //!
-//! All calls block; nothing here needs an async runtime.
+//! All calls block; nothing here needs an async runtime. On one, `AsyncClient` (feature `tokio`) has
+//! the same calls to be awaited.
 
+#[cfg(feature = "tokio")]
+mod async_client;
 pub mod client;
 mod error;
 mod frame;
@@ -37,8 +40,11 @@ pub mod testing;
 
 pub use apptuit_metrics as metrics;
 pub use apptuit_model::{
-    DataPoint, Sanitizer, Tags, TimeRange, TimeSeries, TimeSeriesName, Timestamp,
+    DataPoint, NameError, Sanitizer, Tags, TimeRange, TimeSeries, TimeSeriesName, Timestamp,
+    decode_metric, encode_metric,
 };
+#[cfg(feature = "tokio")]
+pub use async_client::AsyncClient;
 pub use client::{Client, ClientBuilder, RetryPolicy};
 pub use error::{Error, ErrorKind, Rejection, Result};
 pub use frame::Frame;
@@ -50,11 +56,18 @@ pub use result::{Output, OutputKey, QueryResult};
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-/// So is that of the guide.
+/// So is that of the guides.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/instrument.md")]
 struct InstrumentGuide;
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/query.md")]
+struct QueryGuide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide/send.md")]
+struct SendGuide;
 /// And that of reporting.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/guide/report.md")]

@@ -30,6 +30,8 @@ fn config(args: Serve) -> Result<ServerConfig, Failure> {
         listen: args.listen,
         data_dir: args.data,
         allow_anonymous: args.allow_anonymous,
+        retention: args.retention.map(duration),
+        retention_bytes: args.retention_bytes,
         on_trouble: OnTrouble::new(|what| talk(format_args!("error: {what}"))),
         ..ServerConfig::default()
     };

@@ -9,17 +9,44 @@ use apptuit_store::{EmbeddedStore, Store as _, StoreError, StoreOptions};
 
 use crate::args::{Store, StoreFile};
 use crate::failure::Failure;
-use crate::output::{counted, talk};
+use crate::output::{counted, print, printable, talk};
 
 /// After so many points it is said how far the work has come.
 const PROGRESS: u64 = 1_000_000;
 
 pub(crate) fn run(args: &Store) -> Result<(), Failure> {
     match args {
+        Store::Check(store) => check(store),
         Store::Compact(store) => compact(store),
         Store::Export(args) => export::run(args),
         Store::Import(args) => import::run(args),
+        Store::Backup { store, copy } => backup(store, copy),
     }
+}
+
+fn check(args: &StoreFile) -> Result<(), Failure> {
+    must_exist(&args.file)?;
+    let check = apptuit_store::check(&args.file).map_err(|error| explain(&error))?;
+    for finding in &check.findings {
+        print(&printable(format_args!("{finding}")))?;
+        print("\n")?;
+    }
+    if check.is_sound() {
+        let (batches, chunks) = (counted(check.batches, "row"), counted(check.chunks, "chunk"));
+        let (points, series) = (counted(check.points, "point"), counted_series(check.series));
+        talk(format_args!("sound: {series}, {points} in {chunks}, {batches} of newer points"));
+        return Ok(());
+    }
+    let found = counted(check.findings.len() as u64, "thing");
+    Err(Failure::new(format_args!("`{}` is damaged: {found} found", args.file.display()))
+        .hint("`apptuit store export` saves what can be read; a backup from before has more"))
+}
+
+fn backup(args: &StoreFile, copy: &Path) -> Result<(), Failure> {
+    must_exist(&args.file)?;
+    apptuit_store::backup(&args.file, copy).map_err(|error| explain(&error))?;
+    talk(format_args!("copied to `{}`, {} bytes", copy.display(), bytes_of(copy)));
+    Ok(())
 }
 
 fn compact(args: &StoreFile) -> Result<(), Failure> {

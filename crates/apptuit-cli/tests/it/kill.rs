@@ -12,6 +12,7 @@ use std::time::Duration;
 use rusqlite::Connection as Database;
 use serde_json::Value;
 
+use super::commands::{apptuit, stderr, stdout};
 use super::server::{Connection, ServerProcess, query};
 
 const WRITERS: usize = 4;
@@ -190,7 +191,7 @@ fn lost_or_wrong(written: &Written, stored: &Points) -> Vec<String> {
         .collect()
 }
 
-/// SQLite's own check, of a copy: the next server is to find what the killed one left.
+/// SQLite's check and ours, of a copy: the next server is to find what the killed one left.
 fn assert_sound(dir: &Path) {
     let copy = tempfile::tempdir().expect("a temporary directory");
     for name in ["default.sqlite", "default.sqlite-wal"] {
@@ -198,7 +199,10 @@ fn assert_sound(dir: &Path) {
         let copied = fs::copy(dir.join(name), copy.path().join(name));
         assert!(copied.is_ok() || name.ends_with("-wal"), "{copied:?}");
     }
-    let database = Database::open(copy.path().join("default.sqlite")).expect("a database");
+    let copy = copy.path().join("default.sqlite");
+    let checked = apptuit(&["store", "check", copy.to_str().expect("a path in UTF-8")], "");
+    assert!(checked.status.success(), "{}{}", stdout(&checked), stderr(&checked));
+    let database = Database::open(copy).expect("a database");
     let check = database.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
     assert_eq!(check.as_deref(), Ok("ok"));
 }

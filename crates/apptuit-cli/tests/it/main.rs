@@ -3,8 +3,10 @@
 mod commands;
 mod kill;
 mod layers;
+mod operate;
 mod query;
 mod secrets;
 mod server;
+mod soak;
 mod spool;
 mod store;

@@ -47,6 +47,15 @@ impl ServerProcess {
         format!("http://{}", self.address)
     }
 
+    /// Its resident memory in bytes, where Linux tells it.
+    pub(crate) fn memory(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("a process has a status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+        kilobytes.expect("a number of kB") * 1024.0
+    }
+
     /// SIGKILL: no flush, no farewell.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("the process can be killed");

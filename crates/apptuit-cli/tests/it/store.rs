@@ -3,13 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::thread;
 
 use apptuit_model::{DataPoint, Selector, TimeRange, TimeSeries, Timestamp};
 use apptuit_store::{EmbeddedStore, ReadLimits, Store, StoreOptions};
 use tempfile::TempDir;
 
 use super::commands::{apptuit, stderr, stdout};
-use super::server::ServerProcess;
+use super::server::{Connection, ServerProcess};
 
 /// Values that are easily changed on the way, with instants that are not whole seconds.
 const VALUES: [f64; 9] =
@@ -192,6 +194,102 @@ fn a_compacted_store_is_smaller_and_holds_the_same() {
 }
 
 #[test]
+fn a_sound_store_passes_and_damage_is_named() {
+    let (_folder, file) = store();
+    done(&run(&["compact"], &file, &[], ""));
+    let checked = run(&["check"], &file, &[], "");
+    assert_eq!(done(&checked), "");
+    assert_eq!(
+        stderr(&checked),
+        "sound: 2 series, 18 points in 2 chunks, 0 rows of newer points\n"
+    );
+
+    // A bit of the values of the first metric.
+    let database = rusqlite::Connection::open(&file).expect("the store is closed");
+    let (table, column) = ("chunk_201707", "data");
+    let select = format!("SELECT {column} FROM {table}");
+    let mut data: Vec<u8> = database.query_row(&select, [], |row| row.get(0)).expect("a chunk");
+    *data.last_mut().expect("a chunk has bytes") ^= 4;
+    let update = format!("UPDATE {table} SET {column} = ?1");
+    assert_eq!(database.execute(&update, [data]), Ok(1));
+    database.close().expect("the disk works");
+    let damaged = run(&["check"], &file, &[], "");
+    assert_eq!(damaged.status.code(), Some(1));
+    let told = stdout(&damaged);
+    assert!(
+        told.starts_with("series 1, start 1499999994250 of `chunk_201707`: the checksum"),
+        "{told}"
+    );
+    assert!(
+        told.contains("\nrow 201707 of `month`: `9` points, but the chunks have `0`\n"),
+        "{told}"
+    );
+    let error = format!("error: `{}` is damaged: 2 things found\n", file.display());
+    assert!(stderr(&damaged).starts_with(&error), "{}", stderr(&damaged));
+
+    // Whatever is not damaged can be saved.
+    let exported = run(&["export"], &file, &[], "");
+    assert_eq!(exported.status.code(), Some(1));
+    let told = stderr(&exported);
+    assert!(told.starts_with("left out, of `room.celsius{"), "{told}");
+    let end = "9 points of 1 series exported\nerror: 1 series could not be read whole\n";
+    assert!(told.ends_with(end), "{told}");
+    assert!(stdout(&exported).lines().all(|line| line.contains("größe")));
+}
+
+#[test]
+fn a_store_is_copied_and_checked_while_a_server_writes_to_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let server = ServerProcess::start(&data);
+    let file = data.join("default.sqlite");
+    let is_done = AtomicBool::new(false);
+    let acknowledged = AtomicI64::new(0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut connection = Connection::open(server.address()).expect("the server accepts");
+            for second in 0.. {
+                let body = format!(
+                    r#"{{"metric":"m","timestamp":{second},"value":{second},"tags":{{"a":"b"}}}}"#
+                );
+                assert_eq!(connection.put(&body).expect("an answer"), 204);
+                acknowledged.store(second + 1, Ordering::SeqCst);
+                if is_done.load(Ordering::SeqCst) {
+                    break;
+                }
+            }
+        });
+        for n in 0..3 {
+            while acknowledged.load(Ordering::SeqCst) < 50 * (n + 1) {
+                thread::yield_now();
+            }
+            let before = acknowledged.load(Ordering::SeqCst);
+            let copy = folder.path().join(format!("copy{n}"));
+            let copied = run(&["backup"], &file, &[copy.to_str().expect("UTF-8")], "");
+            let checked = run(&["check"], &file, &[], "");
+            let after = acknowledged.load(Ordering::SeqCst);
+            is_done.store(n == 2, Ordering::SeqCst);
+            done(&copied);
+            let bytes = fs::metadata(&copy).expect("the copy").len();
+            assert_eq!(stderr(&copied), format!("copied to `{}`, {bytes} bytes\n", copy.display()));
+            done(&checked);
+            done(&run(&["check"], &copy, &[], ""));
+            // All that was acknowledged when it began, in order and without a gap.
+            let [(_, points)] = &content(&copy)[..] else { panic!("there is one series") };
+            let seconds = points.iter().map(|(at, _)| at.as_secs());
+            let count = i64::try_from(points.len()).expect("a test is short");
+            assert!(seconds.eq(0..count), "{points:?}");
+            // One may be under way.
+            assert!((before..=after + 1).contains(&count), "{before} {count} {after}");
+        }
+    });
+    let again =
+        run(&["backup"], &file, &[folder.path().join("copy0").to_str().expect("UTF-8")], "");
+    assert_eq!(again.status.code(), Some(1));
+    assert!(stderr(&again).contains("copy0`: "), "{}", stderr(&again));
+}
+
+#[test]
 fn a_store_that_a_server_has_is_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let _server = ServerProcess::start(folder.path());
@@ -215,11 +313,13 @@ fn a_store_that_a_server_has_is_left_alone() {
 fn a_store_that_is_missing_is_not_made() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("none.sqlite");
-    for command in ["compact", "export"] {
-        let refused = run(&[command], &file, &[], "");
+    for (command, more) in
+        [("check", &[][..]), ("compact", &[]), ("export", &[]), ("backup", &["copy"])]
+    {
+        let refused = run(&[command], &file, more, "");
         assert_eq!(refused.status.code(), Some(1), "{command}");
         assert_eq!(stderr(&refused), format!("error: there is no store `{}`\n", file.display()));
-        let refused = run(&[command], folder.path(), &[], "");
+        let refused = run(&[command], folder.path(), more, "");
         let told = stderr(&refused);
         assert!(told.contains("` is a folder, expected a store's file\n"), "{told}");
         assert!(told.contains("/default.sqlite`\n"), "{told}");

@@ -20,18 +20,12 @@ const WINDOW_BITS: u8 = 15;
 /// let packed = ContentEncoding::Gzip.pack(b"[]");
 /// assert_eq!(inflater.unpack(ContentEncoding::Gzip, &packed, 100), Ok(&b"[]"[..]));
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Inflater {
-    zlib: Decompress,
-    gzip: Decompress,
+    /// Each is made for the first body that needs it.
+    zlib: Option<Decompress>,
+    gzip: Option<Decompress>,
     out: Vec<u8>,
-}
-
-impl Default for Inflater {
-    fn default() -> Self {
-        let (zlib, gzip) = (Decompress::new(true), Decompress::new_gzip(WINDOW_BITS));
-        Self { zlib, gzip, out: Vec::new() }
-    }
 }
 
 impl Inflater {
@@ -52,8 +46,10 @@ impl Inflater {
                 return Err(InflateError::TooLarge { limit_bytes });
             }
             ContentEncoding::Identity => return Ok(body),
-            ContentEncoding::Deflate => &mut self.zlib,
-            ContentEncoding::Gzip => &mut self.gzip,
+            ContentEncoding::Deflate => self.zlib.get_or_insert_with(|| Decompress::new(true)),
+            ContentEncoding::Gzip => {
+                self.gzip.get_or_insert_with(|| Decompress::new_gzip(WINDOW_BITS))
+            }
         };
         stream.reset(true);
         inflate(stream, body, limit_bytes, &mut self.out)?;

@@ -7,14 +7,16 @@ mod encoding;
 mod inflate;
 mod nearest;
 mod number;
+mod pack;
 mod put;
 mod query;
 mod scan;
 mod sha1;
 
-pub use encoding::{ContentEncoding, PackEffort};
+pub use encoding::ContentEncoding;
 pub use inflate::{InflateError, Inflater};
 pub use number::timestamp_text;
+pub use pack::PackEffort;
 pub use put::{
     DecodedPut, NewSeries, PointError, PutAnswer, PutBodyError, PutColumns, PutLimits, PutPacker,
     RefusedPoint, SeriesNumbers, decode_points, decode_put, encode_points, encode_series,

@@ -17,14 +17,14 @@ use axum::http::{HeaderMap, Request, Response};
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::app::{App, router};
 use crate::config::{OnTrouble, ServerConfig};
-use crate::connections::serve;
+use crate::connections::{Peer, serve};
 use crate::tenants::Tenants;
 
 const POINT: &str = r#"{"metric":"m","timestamp":60,"value":1,"tags":{"host":"a"}}"#;
@@ -110,6 +110,63 @@ impl Store for Busy {
         _: Answer,
     ) -> Result<(), StoreError> {
         Err(StoreError::Busy)
+    }
+
+    fn select(
+        &self,
+        _: &Selector,
+        _: TimeRange,
+        _: &ReadLimits,
+    ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
+        Ok(None)
+    }
+
+    fn suggest(&self, _: Suggest<'_>, _: &str, _: usize) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn stats(&self) -> StoreStats {
+        StoreStats::default()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Keeps whoever sends the value 1 waiting.
+#[derive(Default)]
+struct Gate {
+    waiting: Mutex<Vec<Answer>>,
+}
+
+impl Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gate")
+    }
+}
+
+impl Store for Gate {
+    fn append(&self, _: &Points, _: Option<&IdempotencyKey>) -> Result<Kept, StoreError> {
+        Ok(Kept::Now)
+    }
+
+    fn append_then(
+        &self,
+        points: &Points,
+        _: Option<&IdempotencyKey>,
+        then: Answer,
+    ) -> Result<(), StoreError> {
+        if points.values() == [1.0] {
+            self.waiting.lock().expect("no panic").push(then);
+        } else {
+            then(Ok(Kept::Now));
+        }
+        Ok(())
+    }
+
+    fn series(&self, _: &TimeSeriesName) -> Result<SeriesId, StoreError> {
+        Ok(SeriesId::new(1))
     }
 
     fn select(
@@ -282,6 +339,73 @@ fn a_body_waits_for_room_in_the_store_and_is_then_told_to_come_back() {
         assert_eq!((status, kind.as_str()), (503, "ERROR_OVERLOADED"));
         assert_eq!(message, "too much waits to be written, try again later");
         assert_eq!(store.waited.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
+fn a_client_with_many_requests_leaves_turns_to_others() {
+    run(async {
+        let gate = Arc::new(Gate::default());
+        let config = ServerConfig { max_concurrent_puts: 8, ..ServerConfig::default() };
+        let (_, router) = app(Arc::clone(&gate) as Arc<dyn Store>, config);
+        let put = |from: [u8; 4], body: String| {
+            let request = Request::post("/api/put").extension(Peer(from.into()));
+            let request = request.body(Body::from(body)).expect("a request");
+            let service = TowerToHyperService::new(router.clone());
+            tokio::spawn(async move { service.call(request).await.expect("an answer").status() })
+        };
+        let waiting = || gate.waiting.lock().expect("no panic").len();
+        let many: Vec<_> = (0..20).map(|_| put([10, 0, 0, 1], POINT.to_owned())).collect();
+        until(|| waiting() == 6).await;
+        for _ in 0..3 {
+            let quick = put([10, 0, 0, 2], POINT.replace("\"value\":1", "\"value\":2"));
+            assert_eq!(quick.await.expect("no panic"), 204);
+        }
+        assert_eq!(waiting(), 6);
+        // Nobody is forgotten.
+        while many.iter().any(|put| !put.is_finished()) {
+            for then in std::mem::take(&mut *gate.waiting.lock().expect("no panic")) {
+                then(Ok(Kept::Now));
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        for put in many {
+            assert_eq!(put.await.expect("no panic"), 204);
+        }
+    });
+}
+
+#[test]
+fn whoever_takes_nothing_of_an_answer_is_left() {
+    run(async {
+        let config = ServerConfig {
+            body_idle_timeout: Duration::from_millis(100),
+            ..ServerConfig::default()
+        };
+        let (app, router) = app(Arc::new(Endless::default()), config);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let (tell, stop) = watch::channel(false);
+        let host = Arc::clone(&app);
+        let served = tokio::spawn(async move {
+            serve(listener, router, None, &host.config, stop).await;
+        });
+        // The answer names every one of these points: much more than sockets hold.
+        let point = format!("{{\"a\":\"{}\"}}", "a".repeat(1000));
+        let points = vec![point; 15_000].join(",");
+        let head =
+            "POST /api/put HTTP/1.1\r\nConnection: close\r\nHost: localhost\r\nContent-Length:";
+        let request = format!("{head} {}\r\n\r\n[{points}]", points.len() + 2);
+        let mut caller = TcpStream::connect(address).await.expect("a connection");
+        caller.write_all(request.as_bytes()).await.expect("it is sent");
+        let mut taken = [0; 1];
+        caller.read_exact(&mut taken).await.expect("the answer begins");
+        sleep(Duration::from_millis(500)).await;
+        let mut rest = Vec::new();
+        let end = caller.read_to_end(&mut rest).await;
+        assert!(!rest.ends_with(b"]}"), "{end:?}: the answer came whole");
+        tell.send(true).expect("it listens");
+        served.await.expect("it ends");
     });
 }
 

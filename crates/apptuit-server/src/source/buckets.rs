@@ -47,9 +47,7 @@ impl Buckets {
                     let last = self.turn_to(*first);
                     let inside = timestamps.partition_point(|at| *at <= last);
                     let (now, later) = values.split_at_checked(inside).unwrap_or((values, &[]));
-                    for value in now {
-                        self.filled.push(self.reducer, *value);
-                    }
+                    self.filled.push(self.reducer, now);
                     timestamps = timestamps.get(inside..).unwrap_or_default();
                     values = later;
                 }
@@ -101,9 +99,15 @@ impl Partial {
         Self { count: 0, value }
     }
 
-    fn push(&mut self, reducer: Reducer, value: f64) {
-        if value.is_finite() {
-            self.one(reducer, value, 1);
+    fn push(&mut self, reducer: Reducer, values: &[f64]) {
+        let finite = values.iter().copied().filter(|value| value.is_finite());
+        match reducer {
+            // A loop of its own for what is asked for most.
+            Reducer::Sum | Reducer::Avg => finite.for_each(|value| {
+                self.value += value;
+                self.count += 1;
+            }),
+            _ => finite.for_each(|value| self.one(reducer, value, 1)),
         }
     }
 

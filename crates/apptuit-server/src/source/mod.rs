@@ -11,7 +11,7 @@ use apptuit_model::{Selector, Step, Tags, TimeRange, TimeSeries};
 use apptuit_query::{
     Prospect, Reducer, Request, Selection, SeriesSource, SourceError, Spent, Stage, Take,
 };
-use apptuit_store::{Piece, ReadLimits, Scan, Store, StoreError};
+use apptuit_store::{Estimate, Piece, ReadLimits, Scan, Store, StoreError};
 
 use self::buckets::Buckets;
 use crate::error::store_message;
@@ -67,36 +67,28 @@ impl SeriesSource for StoreSource<'_> {
         let scan =
             self.timed(|| self.store.scan(request.selector, request.reads(), &self.limits))?;
         let Some(scan) = scan else { return Ok(None) };
-        let all = scan.to_decode(None);
-        if let Some((step, reducer)) = summed(request.stages) {
-            let points = scan.to_decode(Some(step));
-            if points < all {
-                let bucketed = Bucketed::new(scan, request.range, (step, reducer), points)?;
-                return Ok(Some(Box::new(bucketed)));
-            }
+        let summed = summed(request.stages);
+        let estimate = scan.estimate(summed.map(|(step, _)| step));
+        if let Some(how) = summed.filter(|_| estimate.summed_up > 0) {
+            let bucketed = Bucketed::new(scan, request.range, how, estimate.points)?;
+            return Ok(Some(Box::new(bucketed)));
         }
         // More are not told of before they are read: an estimate must not exceed a limit.
+        let all = estimate.points;
         let few = all < FEW_POINTS && all.saturating_mul(2) < self.limits.max_points as u64;
         let points = few.then(|| usize::try_from(all).ok()).flatten();
         Ok(Some(Box::new(Scanned { scan, points })))
     }
 
     fn foresee(&self, request: &Request<'_>) -> Result<Option<Prospect>, SourceError> {
-        let about = |step| {
-            self.store
-                .estimate(request.selector, request.reads(), step, &self.limits)
-                .map_err(|error| of_store(&error))
-        };
-        let Some(all) = about(None)? else { return Ok(None) };
-        let mut prospect = Prospect { done: 0, series: Some(all.series), points: Some(all.points) };
-        if let Some((step, _)) = summed(request.stages)
-            && let Some(rest) = about(Some(step))?
-            && rest.points < all.points
-        {
-            prospect.done = 1;
-            prospect.points = Some(rest.points);
-        }
-        Ok(Some(prospect))
+        let step = summed(request.stages).map(|(step, _)| step);
+        let estimate = self.store.estimate(request.selector, request.reads(), step, &self.limits);
+        let estimate = estimate.map_err(|error| of_store(&error))?;
+        Ok(estimate.map(|Estimate { series, points, summed_up }| Prospect {
+            done: usize::from(summed_up > 0),
+            series: Some(series),
+            points: Some(points),
+        }))
     }
 }
 

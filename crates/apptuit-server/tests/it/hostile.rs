@@ -16,7 +16,11 @@ const SHORT: Duration = Duration::from_millis(300);
 
 /// 16 MiB of blanks, packed.
 fn bombs() -> [(&'static str, Vec<u8>); 2] {
-    let blanks = vec![b' '; 16 << 20];
+    packed_blanks(16 << 20)
+}
+
+fn packed_blanks(bytes: usize) -> [(&'static str, Vec<u8>); 2] {
+    let blanks = vec![b' '; bytes];
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
     zlib.write_all(&blanks).expect("a vector takes it");
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
@@ -360,4 +364,87 @@ fn connections_beyond_the_limit_wait() {
     assert!(!waiting.is_finished());
     drop(idle);
     assert_eq!(waiting.join().expect("an answer"), 200);
+}
+
+/// The most memory this process has had, in bytes.
+#[cfg(target_os = "linux")]
+fn peak_bytes() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number") << 10
+}
+
+/// What is measured needs a process of its own: nextest gives one to each test.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_flood_of_new_series_is_refused_in_bounded_memory_and_known_ones_are_kept() {
+    let server = TestServer::with(|config| config.max_series = 1000);
+    assert_eq!(server.put("", point("good", "a", 60, 1.0)).status, 204);
+    let before = peak_bytes();
+    for body in 0..20 {
+        let points: Vec<_> =
+            (0..10_000).map(|n| point("bad", &format!("{body}-{n}"), 60, 1.0)).collect();
+        let answer = server.put("?summary", format!("[{}]", points.join(","))).json();
+        let expected = if body == 0 { 999 } else { 0 };
+        assert_eq!(answer["success"], expected, "body {body}");
+    }
+    assert_eq!(server.put("", point("good", "a", 120, 2.0)).status, 204);
+    assert_eq!(server.query("fetch('good')", 0, 200).values(), [1.0, 2.0]);
+    let grown = peak_bytes().saturating_sub(before);
+    // One body of those takes 1 MB, and what is read of it a few times that.
+    assert!(grown < 64 << 20, "{grown} bytes for a flood of series");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn bombs_from_many_callers_take_the_memory_they_may_take_together() {
+    let server = TestServer::with(|config| {
+        config.max_inflated_bytes = 4 << 20;
+        config.max_inflating_bytes = 8 << 20;
+        config.max_wait = Duration::from_mins(1);
+    });
+    let [(encoding, bomb), _] = packed_blanks(4 << 20);
+    let before = peak_bytes();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let headers = [("Content-Encoding", encoding)];
+                // Blanks alone are no JSON.
+                assert_eq!(server.send("POST", "/api/put", &headers, &bomb).status, 400);
+            });
+        }
+        let polite = server.put("", point("m", "a", 60, 1.0));
+        assert_eq!(polite.status, 204, "{}", polite.text());
+    });
+    let grown = peak_bytes().saturating_sub(before);
+    // All eight at one time would take four times as much as two.
+    assert!(grown < 24 << 20, "{grown} bytes for bombs");
+}
+
+#[test]
+fn numbers_of_any_length_and_text_of_any_bytes_are_no_harm() {
+    let server = TestServer::start();
+    let value = |value: &str| {
+        format!(r#"{{"metric":"m","timestamp":60,"value":{value},"tags":{{"host":"a"}}}}"#)
+    };
+    let digits = "9".repeat(100_000);
+    for (number, kept) in [
+        (format!("0.{digits}"), true),
+        (format!("-{digits}e-100000"), true),
+        (digits.clone(), false),
+        (format!("1e{digits}"), false),
+        (format!("1e-{digits}"), true),
+    ] {
+        let answer = server.put("?summary", value(&number)).json();
+        assert_eq!(answer["success"], usize::from(kept), "{}…", &number[..9]);
+    }
+    let body = value("1").replace("\"a\"", "\"\u{0}\"");
+    assert_eq!(server.put("", body).failure().1, "ERROR_INVALID_BODY");
+    for bytes in [&b"\xff"[..], b"\xc3", b"\xed\xa0\x80", b"\xf5\x80\x80\x80"] {
+        let body = [b"[{\"metric\":\"", bytes, b"\"}]"].concat();
+        let (status, _, message) = server.put("", &body).failure();
+        assert_eq!(status, 400);
+        assert!(message.contains("not UTF-8 at byte 12"), "{message}");
+    }
+    assert_eq!(server.get("/health").status, 200);
 }

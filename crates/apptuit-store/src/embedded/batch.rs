@@ -18,56 +18,93 @@ const NARROW: u32 = 2;
 /// The blob of the points of some columns together, 1 to [`MAX_POINTS`].
 pub(super) fn encode(parts: &[Columns<'_>]) -> Vec<u8> {
     let count: usize = parts.iter().map(|part| part.values.len()).sum();
-    let mut blob = Vec::with_capacity(30 + 20 * count);
+    let mut blob = Vec::with_capacity(34 + 20 * count);
     let count = u32::try_from(count).expect("a blob has at most `MAX_POINTS` points");
     blob.extend_from_slice(&NARROW.to_le_bytes());
     blob.extend_from_slice(&count.to_le_bytes());
 
-    let numbers = || parts.iter().flat_map(|part| part.series).map(|series| series.number());
-    let least = numbers().min().unwrap_or_default();
-    let most = numbers().max().unwrap_or_default();
+    let of_parts = parts.iter().map(|part| ends(part.series.iter().map(|series| series.number())));
+    let (least, most) = both(of_parts);
     blob.extend_from_slice(&least.to_le_bytes());
-    put_narrow(&mut blob, u64::from(most - least), numbers().map(|n| u64::from(n - least)));
+    let columns = parts.iter().map(|part| part.series);
+    put_narrow(&mut blob, u64::from(most - least), columns, |series| {
+        u64::from(series.number() - least)
+    });
 
-    let instants = || parts.iter().flat_map(|part| part.timestamps).map(|at| at.as_millis());
-    let least = instants().min().unwrap_or_default();
-    let most = instants().max().unwrap_or_default();
+    let of_parts = parts.iter().map(|part| ends(part.timestamps.iter().map(|at| at.as_millis())));
+    let (least, most) = both(of_parts);
     blob.extend_from_slice(&least.to_le_bytes());
-    put_narrow(&mut blob, most.abs_diff(least), instants().map(|at| at.abs_diff(least)));
+    let columns = parts.iter().map(|part| part.timestamps);
+    put_narrow(&mut blob, most.abs_diff(least), columns, |at| at.as_millis().abs_diff(least));
 
     for part in parts {
-        blob.extend(part.values.iter().flat_map(|value| value.to_bits().to_le_bytes()));
+        put(&mut blob, part.values, |value| value.to_bits().to_le_bytes());
     }
     let checksum = Checksum::new().add(&blob).value();
     blob.extend_from_slice(&checksum.to_le_bytes());
     blob
 }
 
+/// The least and the greatest number of a column.
+fn ends<T: Ord + Copy>(column: impl Iterator<Item = T>) -> Option<(T, T)> {
+    column.fold(None, |ends, number| {
+        let (least, most) = ends.unwrap_or((number, number));
+        Some((least.min(number), most.max(number)))
+    })
+}
+
+/// The least and the greatest number of some columns.
+fn both<T: Ord + Copy + Default>(columns: impl Iterator<Item = Option<(T, T)>>) -> (T, T) {
+    let ends =
+        columns.flatten().reduce(|(least, most), (less, more)| (least.min(less), most.max(more)));
+    ends.unwrap_or_default()
+}
+
 /// The width of numbers up to `most`, and then the low bytes of each.
-fn put_narrow(blob: &mut Vec<u8>, most: u64, numbers: impl Iterator<Item = u64>) {
+fn put_narrow<'a, T: 'a>(
+    blob: &mut Vec<u8>,
+    most: u64,
+    columns: impl Iterator<Item = &'a [T]>,
+    number: impl Fn(&T) -> u64,
+) {
     match most {
         0 => blob.push(0),
-        1..=0xff => put_low::<1>(blob, numbers),
-        0x100..=0xffff => put_low::<2>(blob, numbers),
-        0x1_0000..=0xffff_ffff => put_low::<4>(blob, numbers),
-        _ => put_low::<8>(blob, numbers),
+        1..=0xff => put_low::<1, T>(blob, columns, number),
+        0x100..=0xffff => put_low::<2, T>(blob, columns, number),
+        0x1_0000..=0xffff_ffff => put_low::<4, T>(blob, columns, number),
+        _ => put_low::<8, T>(blob, columns, number),
     }
 }
 
-fn put_low<const N: usize>(blob: &mut Vec<u8>, numbers: impl Iterator<Item = u64>) {
+fn put_low<'a, const N: usize, T: 'a>(
+    blob: &mut Vec<u8>,
+    columns: impl Iterator<Item = &'a [T]>,
+    number: impl Fn(&T) -> u64,
+) {
     blob.push(u8::try_from(N).expect("a number has few bytes"));
-    blob.extend(numbers.flat_map(|number| {
-        let bytes = number.to_le_bytes();
-        *bytes.first_chunk::<N>().expect("a number has 8 bytes")
-    }));
+    for column in columns {
+        put(blob, column, |one| {
+            *number(one).to_le_bytes().first_chunk::<N>().expect("a number has 8 bytes")
+        });
+    }
+}
+
+/// Appends what `bytes` makes of each of a column.
+fn put<const N: usize, T>(blob: &mut Vec<u8>, column: &[T], bytes: impl Fn(&T) -> [u8; N]) {
+    let from = blob.len();
+    blob.resize(from + N * column.len(), 0);
+    let places = blob.get_mut(from..).unwrap_or_default().as_chunks_mut().0;
+    for (place, one) in places.iter_mut().zip(column) {
+        *place = bytes(one);
+    }
 }
 
 /// What tells points from others, whatever their series are numbered: a CRC-32 of the instants and
 /// the values.
 pub(super) fn checksum(points: &Points) -> u32 {
     let mut bytes = Vec::with_capacity(16 * points.len());
-    bytes.extend(points.timestamps().iter().flat_map(|at| at.as_millis().to_le_bytes()));
-    bytes.extend(points.values().iter().flat_map(|value| value.to_bits().to_le_bytes()));
+    put(&mut bytes, points.timestamps(), |at| at.as_millis().to_le_bytes());
+    put(&mut bytes, points.values(), |value| value.to_bits().to_le_bytes());
     Checksum::new().add(&bytes).value()
 }
 

@@ -9,6 +9,7 @@ use rusqlite::{Connection, Row};
 
 use super::bytes::Damage;
 use super::chunk::{self, Summary};
+use super::load::LAST_BATCH;
 use super::month::Month;
 use super::{batch, name, schema};
 use crate::{Points, StoreError};
@@ -118,8 +119,7 @@ impl<'a> Checked<'a> {
         self.each("series", "SELECT id, metric, tags FROM series", series_reader())?;
         self.check.series = self.known.len() as u64;
         if version > 1 {
-            let sql = "SELECT value + 0 FROM meta WHERE key = 'last_batch'";
-            self.last_batch = self.connection.query_row(sql, [], |row| row.get(0))?;
+            self.last_batch = self.connection.query_row(LAST_BATCH, [], |row| row.get(0))?;
             self.each("covered", "SELECT series, batch FROM covered", |checked, id, row| {
                 checked.covered.insert(id, row.get(1)?);
                 Ok(())
@@ -128,6 +128,8 @@ impl<'a> Checked<'a> {
         let mut points = Points::default();
         self.each("batch", "SELECT id, points FROM batch", |checked, id, row| {
             checked.check.batches += 1;
+            // What `meta` tells is of those that are gone.
+            checked.last_batch = checked.last_batch.max(id);
             batch::decode(row.get_ref(1)?.as_blob()?, &mut points)?;
             let covers = |series| checked.covered.get(&series).is_some_and(|last| id <= *last);
             let series = points.series.iter().map(|series| i64::from(series.number()));

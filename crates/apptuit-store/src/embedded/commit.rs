@@ -49,6 +49,9 @@ pub(super) struct Shared {
     pub(super) points: AtomicU64,
     pub(super) appends: AtomicU64,
     pub(super) commits: AtomicU64,
+    pub(super) chunks_made: AtomicU64,
+    pub(super) chunks_millis: AtomicU64,
+    pub(super) chunks_merged: AtomicU64,
     /// The [`StoreError::Poisoned`] that writes are refused with, once one has failed.
     pub(super) refusal: OnceLock<StoreError>,
 }
@@ -73,6 +76,9 @@ impl Shared {
             points: AtomicU64::new(loaded.points),
             appends: AtomicU64::new(0),
             commits: AtomicU64::new(0),
+            chunks_made: AtomicU64::new(0),
+            chunks_millis: AtomicU64::new(0),
+            chunks_merged: AtomicU64::new(0),
             refusal: OnceLock::new(),
         }
     }
@@ -118,6 +124,8 @@ impl Shared {
 #[derive(Debug)]
 pub(super) struct Writer {
     connection: Connection,
+    /// By number, whether the file has the name of a series. It is asked for every point.
+    named: Vec<bool>,
     shared: Arc<Shared>,
     /// Let go after the connection, which stands before it.
     _lock: Lock,
@@ -132,7 +140,12 @@ impl Drop for Writer {
 
 impl Writer {
     pub(super) fn new(connection: Connection, shared: Arc<Shared>, lock: Lock) -> Self {
-        Self { connection, shared, _lock: lock }
+        let mut named = Vec::new();
+        {
+            let names = shared.names();
+            named.extend((0..=names.highest()).map(|number| names.is_published(number)));
+        }
+        Self { connection, named, shared, _lock: lock }
     }
 
     /// Does what comes until the queue is closed, then makes one file of the two.
@@ -200,20 +213,25 @@ impl Writer {
     /// What became of each append.
     fn commit(&mut self, appends: &[Append]) -> Result<Vec<Result<Kept, StoreError>>, StoreError> {
         let (shared, now) = (Arc::clone(&self.shared), self.shared.clock.now());
-        let (new, blobs, verdicts) =
-            self.transaction_on(iter::empty(), "commit points to", |transaction| {
-                let verdicts = keys::keep(transaction, appends, now)?;
-                let kept =
-                    appends.iter().zip(&verdicts).filter(|(_, v)| matches!(v, Ok(Kept::Now)));
-                let kept: Vec<_> = kept.map(|(append, _)| append.points.columns()).collect();
-                let new = write_series(transaction, &shared, &kept)?;
-                let blobs = blobs(&kept);
-                Ok((new, write_batches(transaction, &shared, blobs)?, verdicts))
-            })?;
+        // Out of the way, since the transaction takes all of the writer.
+        let named = std::mem::take(&mut self.named);
+        let written = self.transaction_on(iter::empty(), "commit points to", |transaction| {
+            let verdicts = keys::keep(transaction, appends, now)?;
+            let kept = appends.iter().zip(&verdicts).filter(|(_, v)| matches!(v, Ok(Kept::Now)));
+            let kept: Vec<_> = kept.map(|(append, _)| append.points.columns()).collect();
+            let new = write_series(transaction, &shared, &named, &kept)?;
+            let blobs = blobs(&kept);
+            Ok((new, write_batches(transaction, &shared, blobs)?, verdicts))
+        });
+        self.named = named;
+        let (new, blobs, verdicts) = written?;
         // What is visible is durable: readers see the points only now.
         if !new.is_empty() {
             let mut names = shared.names_mut();
+            let highest = names.highest() as usize;
+            self.named.resize(self.named.len().max(highest + 1), false);
             for number in new {
+                self.set_named(number, true);
                 names.publish(number);
             }
         }
@@ -229,6 +247,13 @@ impl Writer {
         shared.commits.fetch_add(1, Ordering::Relaxed);
         shared.appends.fetch_add(kept as u64, Ordering::Relaxed);
         Ok(verdicts)
+    }
+
+    /// Remembers whether the file has the name of a series.
+    pub(super) fn set_named(&mut self, number: u32, named: bool) {
+        if let Some(slot) = self.named.get_mut(number as usize) {
+            *slot = named;
+        }
     }
 
     /// Runs one transaction, which may change any chunk. An error ends all writing: what the disk
@@ -285,11 +310,15 @@ impl Writer {
 fn write_series(
     transaction: &Transaction<'_>,
     shared: &Shared,
+    named: &[bool],
     points: &[Columns<'_>],
 ) -> rusqlite::Result<Vec<u32>> {
+    let is_new = |number: &u32| !named.get(*number as usize).is_some_and(|named| *named);
+    let mut new = BTreeSet::new();
+    for points in points {
+        new.extend(points.series.iter().map(|series| series.number()).filter(is_new));
+    }
     let names = shared.names();
-    let numbers = points.iter().flat_map(|points| points.series).map(|series| series.number());
-    let new: BTreeSet<u32> = numbers.filter(|number| !names.is_published(*number)).collect();
     let sql = "INSERT INTO series (id, metric, tags) VALUES (?1, ?2, ?3)";
     for number in &new {
         let name = names.name(*number).expect("a number is checked before it is queued");

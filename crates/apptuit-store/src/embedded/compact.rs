@@ -53,6 +53,7 @@ fn move_series(shared: &Arc<Shared>, series: &[u32]) -> Result<usize, StoreError
     for series in series.chunks(ROWS) {
         // Nothing else may move or remove points of these series until the head has dropped them.
         let _alone = shared.maintenance();
+        let began = shared.clock.now();
         let (mut rows, mut all, mut merged) = (Vec::new(), Vec::new(), Merged::default());
         for series in series.chunks(FROZEN) {
             let (frozen, last) = {
@@ -72,7 +73,10 @@ fn move_series(shared: &Arc<Shared>, series: &[u32]) -> Result<usize, StoreError
         }
         moved += all.len();
         rows.sort_by_key(|row| (row.month, row.series));
+        shared.chunks_made.fetch_add(rows.len() as u64, Ordering::Relaxed);
         write(shared, rows, all)?;
+        let took = shared.clock.now().as_millis().saturating_sub(began.as_millis());
+        shared.chunks_millis.fetch_add(u64::try_from(took).unwrap_or(0), Ordering::Relaxed);
     }
     Ok(moved)
 }

@@ -33,7 +33,11 @@ pub(super) struct Block {
 
 /// The points of a series that are in no chunk. Of one instant a later block has the later value,
 /// and `open` the latest.
+///
+/// It has one line of the processor's cache: points of a request are of many series, and each line
+/// is one to wait for.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 struct Active {
     blocks: Vec<Arc<Block>>,
     /// In order of time, each instant once.
@@ -41,7 +45,7 @@ struct Active {
     /// No point in `open` is from a batch before this one.
     first_batch: i64,
     /// The points in `blocks`.
-    packed: usize,
+    packed: u32,
     /// It is among [`Head::full`].
     is_full: bool,
 }
@@ -115,7 +119,7 @@ impl Head {
         if series.open.len() + early >= OPEN_POINTS {
             self.bytes += series.pack(&mut self.columns);
         }
-        if series.packed + series.open.len() >= FULL_POINTS && !series.is_full {
+        if series.packed as usize + series.open.len() >= FULL_POINTS && !series.is_full {
             series.is_full = true;
             self.full.push(number);
         }
@@ -127,7 +131,6 @@ impl Head {
     }
 
     /// The memory of the blocks.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the statistics will tell it"))]
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -201,7 +204,7 @@ impl Head {
         for block in series.blocks.drain(..count) {
             self.points -= block.summary.count as u64;
             self.bytes -= block.data.len() as u64;
-            series.packed -= block.summary.count;
+            series.packed -= few(block.summary.count);
         }
         if series.blocks.is_empty() {
             series.blocks = Vec::new();
@@ -215,7 +218,7 @@ impl Head {
     pub(super) fn forget(&mut self, number: u32) {
         let Some(slot) = self.series.get_mut(number as usize) else { return };
         let Some(series) = slot.take() else { return };
-        self.points -= (series.packed + series.open.len()) as u64;
+        self.points -= u64::from(series.packed) + series.open.len() as u64;
         self.bytes -= series.blocks.iter().map(|block| block.data.len() as u64).sum::<u64>();
         if series.is_full {
             self.full.retain(|full| *full != number);
@@ -270,7 +273,7 @@ impl Active {
         let bytes = data.len() as u64;
         let (data, first_batch) = (data.into_boxed_slice(), self.first_batch);
         self.blocks.push(Arc::new(Block { data, summary, first_batch }));
-        self.packed += summary.count;
+        self.packed += few(summary.count);
         bytes
     }
 
@@ -280,6 +283,13 @@ impl Active {
         self.blocks.first().map(|block| block.first_batch).or(open)
     }
 }
+
+/// A count of points in memory.
+fn few(count: usize) -> u32 {
+    u32::try_from(count).expect("memory ends before 2^32 points of a series")
+}
+
+const _: () = assert!(size_of::<Active>() == 64);
 
 #[cfg(test)]
 mod tests {

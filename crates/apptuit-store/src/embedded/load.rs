@@ -14,6 +14,10 @@ use super::write_ahead::WriteAhead;
 use super::{batch, name, schema};
 use crate::{Points, StoreError};
 
+/// Asks for the highest number that a batch ever had.
+pub(super) const LAST_BATCH: &str = "SELECT max(value + 0, (SELECT coalesce(max(id), 0) FROM batch)) \
+                                     FROM meta WHERE key = 'last_batch'";
+
 /// What a database holds.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
@@ -33,9 +37,7 @@ pub(super) fn load(
     let mut loaded = Loaded::default();
     let failed = |error| schema::from_sqlite(file, "read", error);
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let last = "SELECT max(value + 0, (SELECT coalesce(max(id), 0) FROM batch)) FROM meta \
-                WHERE key = 'last_batch'";
-    loaded.ahead = WriteAhead::after(number(last).map_err(failed)?);
+    loaded.ahead = WriteAhead::after(number(LAST_BATCH).map_err(failed)?);
     let points = number("SELECT coalesce(sum(points), 0) FROM month").map_err(failed)?;
     loaded.points = points.unsigned_abs();
 

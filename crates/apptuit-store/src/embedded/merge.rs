@@ -65,7 +65,9 @@ pub(super) fn month(
                 }
                 Ok(removed - written)
             })?;
-            writer.shared().points.fetch_sub(points, Ordering::Relaxed);
+            let shared = writer.shared();
+            shared.points.fetch_sub(points, Ordering::Relaxed);
+            shared.chunks_merged.fetch_add(piece.removed.len() as u64, Ordering::Relaxed);
             Ok(())
         })?;
         if done {

@@ -263,6 +263,12 @@ impl Store for EmbeddedStore {
             points,
             appends: shared.appends.load(Ordering::Relaxed),
             commits: shared.commits.load(Ordering::Relaxed),
+            file_bytes: shared.file.metadata().map_or(0, |file| file.len()),
+            ahead_bytes: shared.ahead().bytes(),
+            head_bytes: head.bytes(),
+            chunks_made: shared.chunks_made.load(Ordering::Relaxed),
+            chunks_time: Duration::from_millis(shared.chunks_millis.load(Ordering::Relaxed)),
+            chunks_merged: shared.chunks_merged.load(Ordering::Relaxed),
         }
     }
 

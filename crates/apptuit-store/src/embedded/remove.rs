@@ -66,13 +66,14 @@ fn forget(transaction: &Transaction<'_>, series: &[u32], last: i64) -> rusqlite:
 
 /// Takes series that the file no longer has out of memory. Nobody else adds points meanwhile: this
 /// is the thread that does.
-fn vanish(writer: &Writer, series: &[u32]) {
-    let shared = writer.shared();
+fn vanish(writer: &mut Writer, series: &[u32]) {
+    let shared = writer.shared_arc();
     let mut names = shared.names_mut();
     let mut head = shared.head_mut();
     names.hide(series);
     for series in series {
         head.forget(*series);
+        writer.set_named(*series, false);
     }
 }
 

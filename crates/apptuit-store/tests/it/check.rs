@@ -62,7 +62,7 @@ fn every_rule_of_the_format_is_checked() {
         ),
         (
             "UPDATE chunk_202403 SET seq = 99 WHERE series = 1",
-            "series 1, start 1709251200000 of `chunk_202403`: seq `99` is after the last batch, `2`",
+            "series 1, start 1709251200000 of `chunk_202403`: seq `99` is after the last batch, `3`",
         ),
         (
             "UPDATE chunk_202403 SET start = start + 1 WHERE series = 1",

@@ -76,6 +76,14 @@ fn a_reader_sees_whole_appends_in_order() {
                 }
             });
         }
+        // Meanwhile points go from memory to chunks, and from small chunks to large ones.
+        scope.spawn(|| {
+            while !done.load(Ordering::Acquire) {
+                store.flush().unwrap();
+                store.flush().unwrap();
+                store.compact().unwrap();
+            }
+        });
         for at in 0..300 {
             store.append_points(&[point("m", "a", at, 1.0), point("m", "b", at, 2.0)]).unwrap();
         }

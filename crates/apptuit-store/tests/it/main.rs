@@ -4,6 +4,8 @@ mod check;
 mod concurrency;
 mod damage;
 mod faults;
+mod format;
+mod fuzz;
 mod key;
 mod kill;
 mod maintenance;

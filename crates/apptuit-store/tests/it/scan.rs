@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use apptuit_model::{Selector, Step, TimeRange, Timestamp};
-use apptuit_store::{EmbeddedStore, Piece, ReadLimits, Store, StoreError, StoreOptions};
+use apptuit_store::{EmbeddedStore, Estimate, Piece, ReadLimits, Store, StoreError, StoreOptions};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -160,8 +160,9 @@ fn chunks_in_one_step_are_not_decoded() {
     let store = packed(&folder.path().join("points.sqlite"));
     let selector = Selector::metric("m");
     let scan = store.scan(&selector, TimeRange::ALL, &ReadLimits::UNLIMITED).unwrap().unwrap();
-    assert_eq!(scan.to_decode(None), 6000);
-    assert_eq!(scan.to_decode("1d".parse().ok()), 0);
+    let estimate = |points, summed_up| Estimate { series: 2, points, summed_up };
+    assert_eq!(scan.estimate(None), estimate(6000, 0));
+    assert_eq!(scan.estimate("1d".parse().ok()), estimate(0, 6000));
     let mut counts = Vec::new();
     let mut take = |piece: Piece<'_>| {
         let Piece::Summary(summary) = piece else { panic!("{piece:?}") };

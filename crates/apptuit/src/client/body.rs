@@ -35,7 +35,7 @@ impl Body {
         Self { key: key.into(), bytes: Arc::new(bytes), points, first, last }
     }
 
-    /// The text the server knows this body by: ASCII letters, digits, `-` and `.`, at most 80.
+    /// The text the server knows this body by: ASCII letters, digits, `-` and `.`, at most 64.
     pub fn key(&self) -> &str {
         &self.key
     }

@@ -76,7 +76,9 @@ impl Client {
         }
         let verdict = match self.put(body, deadline, interrupt) {
             Ok(verdict) => verdict,
-            Err(error) => {
+            Err(mut error) => {
+                let named = error.take_rejected().into_iter().map(|one| one.moved_by(offset));
+                let error = error.with_rejected(named.collect());
                 return delivery.failures.push(Failure { body: body.clone(), error });
             }
         };

@@ -1,5 +1,6 @@
 //! Points become bodies: named, checked, written and packed in one pass.
 
+use std::collections::HashMap;
 use std::sync::PoisonError;
 
 use apptuit_model::limits::BATCH_POINTS;
@@ -9,6 +10,10 @@ use apptuit_model::{DataPoint, NameError, Sanitizer, TimeSeries, TimeSeriesName,
 use super::Client;
 use super::body::{Body, new_key, part_key};
 use crate::error::Rejection;
+
+/// Names of series that points may come back to after those of others, without being sanitised
+/// again: as many as a hash table of 1024 places takes. Beyond, memory is dearer than time.
+const MAX_KNOWN_NAMES: usize = 896;
 
 /// Bodies made of points, and the points that can be in none.
 #[derive(Debug, Default)]
@@ -64,11 +69,22 @@ impl Client {
         ready: impl FnMut(Body),
     ) {
         let mut packing = Packing::new(self, points.len(), ready);
+        let mut known: HashMap<&TimeSeriesName, Result<TimeSeriesName, NameError>> = HashMap::new();
         let mut current: Option<(&TimeSeriesName, Result<(), NameError>)> = None;
         for (index, point) in points.iter().enumerate() {
             let named = match &current {
                 Some((name, named)) if *name == point.name() => named,
-                _ => &current.insert((point.name(), packing.begin(point.name()))).1,
+                _ => {
+                    let outgoing = match known.get(point.name()) {
+                        Some(outgoing) => outgoing.clone(),
+                        None => self.outgoing_name(point.name()),
+                    };
+                    if known.len() < MAX_KNOWN_NAMES {
+                        known.insert(point.name(), outgoing.clone());
+                    }
+                    let named = outgoing.map(|name| packing.packer.begin_series(&name));
+                    &current.insert((point.name(), named)).1
+                }
             };
             let reason = match named {
                 Ok(()) if point.value().is_finite() => {

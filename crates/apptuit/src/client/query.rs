@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use apptuit_model::TimeRange;
-use apptuit_model::wire::{QUERY_PATH, QueryAnswer, QueryFailure, timestamp_text};
+use apptuit_model::wire::{AnswerError, QUERY_PATH, QueryAnswer, QueryFailure, timestamp_text};
 
 use super::retry::with_retries;
 use super::said;
@@ -22,6 +22,9 @@ const EXPLAIN: &str = "&explain=true";
 /// Bytes of an answer that are unpacked.
 const MAX_ANSWER_BYTES: usize = 1 << 30;
 
+/// Characters of a query's line that are shown on either side of a mistake.
+const EXCERPT_CHARS: usize = 60;
+
 /// Failures of the request around the query: the line they name is none of its text.
 const PLACELESS: [&str; 2] = ["ERROR_INVALID_REQUEST", "ERROR_INVALID_BODY"];
 
@@ -30,11 +33,21 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Query`] if the query is wrong; [`Error::query_position`] says where. The other
-    /// kinds say that there is no answer.
+    /// [`ErrorKind::Query`] if the query is wrong; [`Error::query_position`] says where, and
+    /// [`Error::query_excerpt`] shows it. The other kinds say that there is no answer.
     pub fn query(&self, query: &str, range: TimeRange) -> Result<QueryResult> {
+        self.query_until(query, range, &Interrupt::new())
+    }
+
+    /// The same, but that no further try is begun when `interrupt` is triggered.
+    pub(crate) fn query_until(
+        &self,
+        query: &str,
+        range: TimeRange,
+        interrupt: &Interrupt,
+    ) -> Result<QueryResult> {
         let request = self.query_request(query, range);
-        self.ask(request).map(|answer| result_of(answer, range))
+        self.ask(request, query, interrupt).map(|answer| result_of(answer, range))
     }
 
     /// What the server would do for a query, in a line each: what is read, what the store does
@@ -44,28 +57,71 @@ impl Client {
     ///
     /// As for [`query`](Self::query).
     pub fn explain(&self, query: &str, range: TimeRange) -> Result<String> {
+        self.explain_until(query, range, &Interrupt::new())
+    }
+
+    pub(crate) fn explain_until(
+        &self,
+        query: &str,
+        range: TimeRange,
+        interrupt: &Interrupt,
+    ) -> Result<String> {
         let mut request = self.query_request(query, range);
         match request.method {
             Method::Post => Arc::make_mut(&mut request.body).extend_from_slice(EXPLAIN.as_bytes()),
             Method::Get => request.url.push_str(EXPLAIN),
         }
-        let mut lines = self.ask(request)?.hints;
+        let mut lines = self.ask(request, query, interrupt)?.hints;
         for line in &mut lines {
             line.push('\n');
         }
         Ok(lines.concat())
     }
 
-    fn ask(&self, mut request: Request) -> Result<QueryAnswer> {
+    fn ask(&self, mut request: Request, query: &str, interrupt: &Interrupt) -> Result<QueryAnswer> {
         let (policy, timeout) = (self.0.retry, self.0.query_timeout);
-        with_retries(policy, timeout, &*self.0.clock, &Interrupt::new(), |left| {
+        with_retries(policy, timeout, &*self.0.clock, interrupt, |left| {
             request.timeout = left;
             let response = self.0.transport.send(&request).map_err(|error| {
                 let message = format!("cannot query `{}`: {error}", self.0.endpoint);
                 Error::new(error.kind(), message).with_source(error)
             })?;
-            understand(&response, &self.0.token)
+            self.read(&response, query)
         })
+    }
+
+    fn read(&self, response: &Response, query: &str) -> Result<QueryAnswer> {
+        let (status, token) = (response.status(), &*self.0.token);
+        let failed = |error: Error| {
+            error
+                .with_status(status)
+                .while_doing(format_args!("cannot query `{}`", self.0.endpoint))
+        };
+        let body = unpacked(response, MAX_ANSWER_BYTES, token);
+        let wrong = || {
+            let failure = said::of_query(QueryFailure::decode(body.as_deref().ok()?)?, token);
+            Some(query_error(&failure, query).with_status(status))
+        };
+        match status {
+            200..=299 => {
+                let body = body.as_deref().map_err(|error| failed(error.again()))?;
+                match QueryAnswer::decode(body) {
+                    Ok(answer) if answer.outputs.iter().any(|one| !one.series.is_empty()) => {
+                        Ok(answer)
+                    }
+                    // A status below 400 does not make an error an answer.
+                    read => wrong().map_or_else(
+                        || read.map_err(|error| failed(unreadable(&error, token))),
+                        Err,
+                    ),
+                }
+            }
+            400 if let Some(error) = wrong() => Err(error),
+            _ => {
+                let reason = body.ok().and_then(|body| said::reason_in(&body, token));
+                Err(failed(status_error(response, token).with_reason(reason)))
+            }
+        }
     }
 
     fn query_request(&self, query: &str, range: TimeRange) -> Request {
@@ -85,29 +141,13 @@ impl Client {
     }
 }
 
-fn understand(response: &Response, token: &str) -> Result<QueryAnswer> {
-    let body = unpacked(response, MAX_ANSWER_BYTES, token);
-    let failure = body.as_ref().ok().and_then(|body| QueryFailure::decode(body));
-    match (response.status(), failure) {
-        // A status below 400 does not make an error an answer.
-        (200..=299 | 400, Some(failure)) => {
-            let failure = said::of_query(failure, token);
-            Err(query_error(&failure).with_status(response.status()))
-        }
-        (200..=299, None) => QueryAnswer::decode(&body?).map_err(|error| {
-            // It may quote what it finds: no source, which would too.
-            let message = said::fit(&error.to_string(), token).unwrap_or_default();
-            Error::new(ErrorKind::Answer, message).with_status(response.status())
-        }),
-        _ => {
-            let reason = body.ok().and_then(|body| said::reason_in(&body, token));
-            Err(status_error(response, token).with_reason(reason))
-        }
-    }
+/// It may quote what it finds: no source, which would too.
+fn unreadable(error: &AnswerError, token: &str) -> Error {
+    Error::new(ErrorKind::Answer, said::fit(&error.to_string(), token).unwrap_or_default())
 }
 
 /// The server's message, the place it names, counted from 1 as editors do, and its first hint.
-fn query_error(failure: &QueryFailure) -> Error {
+fn query_error(failure: &QueryFailure, query: &str) -> Error {
     let line = usize::try_from(failure.line).ok().filter(|line| *line > 0);
     let line = line.filter(|_| !PLACELESS.contains(&&*failure.error_type));
     let column = usize::try_from(failure.column).ok();
@@ -120,9 +160,32 @@ fn query_error(failure: &QueryFailure) -> Error {
     let error = Error::new(ErrorKind::Query, format!("{}{place}{hint}", failure.message))
         .with_hints(&failure.hints);
     match line {
-        Some(line) => error.with_query_position(line, column),
+        Some(line) => {
+            error.with_query_position(line, column).with_query_excerpt(excerpt(query, line, column))
+        }
         None => error,
     }
+}
+
+/// A line of the query, and a caret under the place that is so many bytes into it.
+fn excerpt(query: &str, line: usize, column: Option<usize>) -> Option<String> {
+    let text = query.split('\n').nth(line - 1)?.trim_end();
+    let Some(before) = column.and_then(|column| text.get(..column)) else {
+        return Some(text.to_owned());
+    };
+    let place = before.chars().count();
+    let first = place.saturating_sub(EXCERPT_CHARS);
+    let (mut shown, mut caret) = (String::new(), place - first);
+    if first > 0 {
+        shown.push('…');
+        caret += 1;
+    }
+    // A tab or another control character would move the caret away from its place.
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    let mut rest = text.chars().skip(first).map(visible);
+    shown.extend(rest.by_ref().take(place - first + EXCERPT_CHARS));
+    shown.push_str(if rest.next().is_some() { "…" } else { "" });
+    Some(format!("{shown}\n{:caret$}^", ""))
 }
 
 /// Servers may return points beside the range, and outputs without series.
@@ -211,13 +274,13 @@ mod tests {
             hints: Vec::new(),
         };
         let shown = |line, column| {
-            let error = query_error(&failure("ERROR_PARSING_QUERY", line, column));
+            let error = query_error(&failure("ERROR_PARSING_QUERY", line, column), "");
             (error.to_string(), error.query_position())
         };
         assert_eq!(shown(2, 17), ("no, at line 2, column 18".to_owned(), Some((2, Some(17)))));
         assert_eq!(shown(5, -1), ("no, at line 5".to_owned(), Some((5, None))));
         assert_eq!(shown(0, -1), ("no".to_owned(), None));
-        let around = query_error(&failure("ERROR_INVALID_REQUEST", 1, -1));
+        let around = query_error(&failure("ERROR_INVALID_REQUEST", 1, -1), "");
         assert_eq!((around.to_string(), around.query_position()), ("no".to_owned(), None));
     }
 
@@ -225,12 +288,28 @@ mod tests {
     fn hints_of_the_server_are_told() {
         let body = br#"{"outputs":[],"hints":["did you mean `b`?","or not"],
             "errors":[{"errorType":"E","message":"no","queryLineNo":1,"queryColumnOffset":0}]}"#;
-        let error = query_error(&QueryFailure::decode(body).unwrap());
+        let error = query_error(&QueryFailure::decode(body).unwrap(), "fetch('a')");
         assert_eq!(error.to_string(), "no, at line 1, column 1, did you mean `b`?");
         assert_eq!(error.hints(), ["did you mean `b`?", "or not"]);
 
         let body = br#"{"outputs":[],"hints":["no series has the tag `hots`"]}"#;
         let result = result_of(QueryAnswer::decode(body).unwrap(), range());
         assert_eq!(result.hints(), ["no series has the tag `hots`"]);
+    }
+
+    #[test]
+    fn the_caret_stands_under_the_place_the_server_names() {
+        let shown = |query, line, column| excerpt(query, line, column).unwrap();
+        assert_eq!(shown("a = 1\nb =\té.x()\r\n", 2, Some(6)), "b = é.x()\n     ^");
+        assert_eq!(shown("a", 1, Some(1)), "a\n ^");
+        for (column, why) in [(None, "not told"), (Some(9), "outside"), (Some(3), "in a letter")] {
+            assert_eq!(shown("a é", 1, column), "a é", "{why}");
+        }
+        assert_eq!(excerpt("a", 2, Some(0)), None);
+        let long = format!("{}{}", "a".repeat(200), "b".repeat(200));
+        let drawn = shown(&long, 1, Some(200));
+        let (text, caret) = drawn.split_once('\n').unwrap();
+        assert_eq!(text, format!("…{}{}…", "a".repeat(60), "b".repeat(60)));
+        assert_eq!(caret, format!("{}^", " ".repeat(61)));
     }
 }

@@ -114,6 +114,11 @@ impl Interrupt {
         self.state.1.notify_all();
     }
 
+    /// Whether it was triggered.
+    pub fn is_triggered(&self) -> bool {
+        *self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Waits for `pause`, or until triggered; says whether it was triggered.
     pub fn wait(&self, pause: Duration) -> bool {
         let guard = self.state.0.lock().unwrap_or_else(PoisonError::into_inner);

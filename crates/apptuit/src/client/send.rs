@@ -25,7 +25,7 @@ impl Client {
     /// [`Error::rejected`] names them, and the others were kept. Every other kind says that
     /// [`Error::failed`] points are not known to have been kept.
     pub fn send(&self, points: &[DataPoint]) -> Result<()> {
-        self.send_interruptibly(points, &Interrupt::new())
+        self.send_until(points, &Interrupt::new())
     }
 
     /// Sends whole series, each name sanitised and checked once.
@@ -34,12 +34,20 @@ impl Client {
     ///
     /// As [`send`](Self::send); the index of a rejection is that of the series.
     pub fn send_series(&self, series: &[TimeSeries]) -> Result<()> {
+        self.send_series_until(series, &Interrupt::new())
+    }
+
+    pub(crate) fn send_series_until(
+        &self,
+        series: &[TimeSeries],
+        interrupt: &Interrupt,
+    ) -> Result<()> {
         let (mut sent, mut stayed) = (Sent::default(), Vec::new());
         let deadline = Deadline::after(self.0.timeout, &*self.0.clock);
         self.pack_series(
             series,
             |rejection, points| stayed.push((rejection, points)),
-            |body| sent.take(self.deliver(&body, deadline.left(), &Interrupt::new())),
+            |body| sent.take(self.deliver(&body, deadline.left(), interrupt)),
         );
         // Where each series ends among the points that went out; asked for only after a refusal.
         let ends = || {
@@ -64,7 +72,7 @@ impl Client {
         sent.outcome(stayed)
     }
 
-    fn send_interruptibly(&self, points: &[DataPoint], interrupt: &Interrupt) -> Result<()> {
+    pub(crate) fn send_until(&self, points: &[DataPoint], interrupt: &Interrupt) -> Result<()> {
         let (mut sent, mut stayed) = (Sent::default(), Vec::new());
         let deadline = Deadline::after(self.0.timeout, &*self.0.clock);
         self.pack_points(
@@ -90,7 +98,7 @@ impl PointSink for Client {
     }
 
     fn deliver_until(&self, points: &[DataPoint], interrupt: &Interrupt) -> Result<()> {
-        self.send_interruptibly(points, interrupt)
+        self.send_until(points, interrupt)
     }
 
     fn client(&self) -> Option<&Client> {

@@ -9,17 +9,17 @@ use apptuit_server::{RunningServer, Server, ServerConfig};
 use crate::{point, tour};
 
 /// A server on a port of its own, with its data in a folder that goes with it.
-struct Running {
-    server: RunningServer,
-    endpoint: String,
+pub(crate) struct Running {
+    pub(crate) server: RunningServer,
+    pub(crate) endpoint: String,
     _data: tempfile::TempDir,
 }
 
-fn start() -> Running {
+pub(crate) fn start() -> Running {
     start_with(ServerConfig::default())
 }
 
-fn start_with(config: ServerConfig) -> Running {
+pub(crate) fn start_with(config: ServerConfig) -> Running {
     let data = tempfile::tempdir().expect("a folder");
     let config = ServerConfig {
         listen: ([127, 0, 0, 1], 0).into(),
@@ -31,7 +31,7 @@ fn start_with(config: ServerConfig) -> Running {
     Running { server, endpoint, _data: data }
 }
 
-fn client(running: &Running) -> Client {
+pub(crate) fn client(running: &Running) -> Client {
     let builder = Client::builder().token("my-token").endpoint(&running.endpoint);
     builder.ignore_environment().build().expect("a client")
 }

@@ -1,5 +1,7 @@
 //! The client and the reporter through their public API.
 
+#[cfg(feature = "tokio")]
+mod async_client;
 mod deliver;
 mod depot;
 mod end_to_end;
@@ -8,6 +10,8 @@ mod environment;
 mod fuzz;
 mod hostile_network;
 mod ledger;
+mod promises;
+mod query;
 mod reporter;
 #[cfg(all(unix, feature = "sigterm"))]
 mod reporter_sigterm;

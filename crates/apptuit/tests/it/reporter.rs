@@ -299,7 +299,7 @@ fn stopping_is_bounded_when_a_delivery_hangs() {
     assert_eq!(error.kind(), ErrorKind::Timeout);
 }
 
-fn wait_for(condition: impl Fn() -> bool) {
+pub(crate) fn wait_for(condition: impl Fn() -> bool) {
     let start = now();
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "waited too long");

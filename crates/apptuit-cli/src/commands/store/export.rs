@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 
 use apptuit_model::wire::timestamp_text;
 use apptuit_model::{Selector, TimeRange, TimeSeriesName, Timestamp};
-use apptuit_store::{EmbeddedStore, Piece, ReadLimits, Store as _, Suggest};
+use apptuit_store::{EmbeddedStore, Piece, ReadLimits, Store as _, StoreError, Suggest};
 
 use super::{Progress, counted_series, open};
 use crate::args::{Export, PointFormat};
 use crate::failure::Failure;
-use crate::output::{counted, instant, talk};
+use crate::output::{counted, instant, printable, talk};
 
 /// Series of a metric follow each other, points of a series in time: every value as it was put.
 pub(super) fn run(args: &Export) -> Result<(), Failure> {
@@ -36,6 +36,7 @@ pub(super) fn run(args: &Export) -> Result<(), Failure> {
         progress: Progress::default(),
         series: 0,
         not_finite: 0,
+        damaged: 0,
     };
     let written = exporter.begin().map_err(Stop::Output).and_then(|()| {
         metrics.iter().try_for_each(|metric| exporter.metric(&store, metric, range))
@@ -81,6 +82,8 @@ struct Exporter<W: Write> {
     series: u64,
     /// Neither format has a form for these, and no server takes them.
     not_finite: u64,
+    /// Series that cannot be read, or not to their end.
+    damaged: u64,
 }
 
 impl<W: Write> Exporter<W> {
@@ -121,7 +124,14 @@ impl<W: Write> Exporter<W> {
                 self.progress.add(times.len() as u64);
                 ControlFlow::Continue(())
             };
-            scan.read(series, None, &mut take).map_err(failed)?;
+            match scan.read(series, None, &mut take) {
+                // The other series can be read nevertheless.
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    talk(format_args!("left out, of `{}`: {error}", printable(scan.name(series))));
+                    self.damaged += 1;
+                }
+                outcome => outcome.map_err(failed)?,
+            }
             written?;
             self.series += u64::from(points > 0);
         }
@@ -166,13 +176,15 @@ impl<W: Write> Exporter<W> {
     fn finish(&self) -> Result<(), Failure> {
         let points = counted(self.progress.points - self.not_finite, "point");
         talk(format_args!("{points} of {} exported", counted_series(self.series)));
-        if self.not_finite == 0 {
-            return Ok(());
+        if self.damaged > 0 {
+            let damaged = counted_series(self.damaged);
+            return Err(Failure::new(format_args!("{damaged} could not be read whole")));
         }
-        let left_out = counted(self.not_finite, "point");
-        Err(Failure::new(format_args!(
-            "{left_out} left out, as their values are no finite numbers"
-        )))
+        if self.not_finite > 0 {
+            let left_out = counted(self.not_finite, "point");
+            return Err(Failure::new(format_args!("{left_out} left out: no finite numbers")));
+        }
+        Ok(())
     }
 }
 

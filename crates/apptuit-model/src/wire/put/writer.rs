@@ -1,8 +1,9 @@
 //! Points on their way out: written as JSON, and packed while they are written.
 
 use crate::json::push_string;
-use crate::wire::encoding::{ContentEncoding, PackEffort, Packer};
+use crate::wire::encoding::ContentEncoding;
 use crate::wire::number::{push_f64, push_timestamp};
+use crate::wire::pack::{PackEffort, Packer};
 use crate::{TimeSeriesName, Timestamp};
 
 /// JSON that is written before it is handed to the compressor: little enough to stay in a cache.

@@ -80,14 +80,17 @@ fn put_runs(runs: impl Iterator<Item = (i64, usize)>, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends the `count` numbers of a column to `out`, each after it went through `make`.
+/// Appends the `count` numbers of a column to `out`, each after it went through `make`; of these the
+/// first `wanted` at the least.
 pub(super) fn decode<T>(
     reader: &mut Reader<'_>,
-    count: usize,
+    (count, wanted): (usize, usize),
     out: &mut Vec<T>,
     make: impl Fn(i64) -> T,
 ) -> Result<(), Damage> {
     let Some(rest) = count.checked_sub(1) else { return Ok(()) };
+    // The library reads by so many.
+    let some = wanted.saturating_sub(1).next_multiple_of(pco::FULL_BATCH_N).min(rest);
     out.reserve(count);
     out.push(make(0));
     let mut last = 0_i64;
@@ -115,8 +118,8 @@ pub(super) fn decode<T>(
         }
         PACKED => bits::unpack(reader, rest, |number| out.push(make(number)))?,
         PACKED_STEPS => bits::unpack(reader, rest, |step| out.push(step_on(step)))?,
-        PCO => out.extend(decompress(reader, rest)?.into_iter().map(make)),
-        PCO_STEPS => out.extend(decompress(reader, rest)?.into_iter().map(step_on)),
+        PCO => out.extend(decompress(reader, rest, some)?.into_iter().map(make)),
+        PCO_STEPS => out.extend(decompress(reader, rest, some)?.into_iter().map(step_on)),
         other => {
             let what = format!("coding `{other}` is unknown, expected 0 to {PCO_STEPS}");
             return Err(reader.damage(what));
@@ -151,11 +154,12 @@ fn compress(numbers: &[i64], out: &mut Vec<u8>) {
     out.append(&mut written);
 }
 
-fn decompress(reader: &mut Reader<'_>, count: usize) -> Result<Vec<i64>, Damage> {
+/// The first `some` of `count` numbers.
+fn decompress(reader: &mut Reader<'_>, count: usize, some: usize) -> Result<Vec<i64>, Damage> {
     let length = varint::get(reader)?;
     let bytes = reader.take(usize::try_from(length).unwrap_or(usize::MAX))?;
     let damaged = |error: &dyn Display| reader.damage(format!("pco cannot read it: {error}"));
-    let mut numbers = vec![0; count];
+    let mut numbers = vec![0; some];
     let mut read = || {
         let (file, rest) = FileDecompressor::new(bytes)?;
         let (mut chunk, rest) = file.chunk_decompressor::<i64, _>(rest)?;
@@ -163,7 +167,7 @@ fn decompress(reader: &mut Reader<'_>, count: usize) -> Result<Vec<i64>, Damage>
         page.read(&mut numbers)
     };
     match read() {
-        Ok(progress) if progress.n_processed == count => Ok(numbers),
+        Ok(progress) if progress.n_processed == some => Ok(numbers),
         Ok(progress) => Err(damaged(&format!("`{}` numbers", progress.n_processed))),
         Err(error) => Err(damaged(&error)),
     }

@@ -1,6 +1,6 @@
 //! Points of one series, packed: a header that sums them up, and two columns.
 //!
-//! The format is in `docs/reference/chunk-format.md`. What is written comes back bit by bit,
+//! The format is in `docs/reference/storage-format.md`. What is written comes back bit by bit,
 //! whatever the values.
 
 mod bits;
@@ -58,15 +58,28 @@ pub(super) fn decode(
     timestamps: &mut Vec<Timestamp>,
     values: &mut Vec<f64>,
 ) -> Result<Summary, Damage> {
+    decode_until(chunk, Timestamp::MAX, timestamps, values)
+}
+
+/// Appends the points of a chunk up to an instant, which is in it, as [`decode`] does.
+pub(super) fn decode_until(
+    chunk: &[u8],
+    last: Timestamp,
+    timestamps: &mut Vec<Timestamp>,
+    values: &mut Vec<f64>,
+) -> Result<Summary, Damage> {
     let (Header { summary, scale, first }, body) = Header::read(chunk)?;
     let mut reader = Reader::checked(&[], body)?;
-    let (count, from) = (summary.count, timestamps.len());
+    let (count, from, values_from) = (summary.count, timestamps.len(), values.len());
     timestamps::decode(&mut reader, count, summary.start, timestamps)?;
     let read = timestamps.get(from..).unwrap_or_default();
     if !read.is_sorted_by(|one, other| one < other) || read.last() != Some(&summary.end) {
         return Err(reader.damage("its timestamps do not ascend to its end".to_owned()));
     }
-    values::decode(&mut reader, count, (scale, first), values)?;
+    let wanted = if last < summary.end { read.partition_point(|at| *at <= last) } else { count };
+    values::decode(&mut reader, (count, wanted), (scale, first), values)?;
+    timestamps.truncate(from + wanted);
+    values.truncate(values_from + wanted);
     reader.end().map(|()| summary)
 }
 

@@ -78,6 +78,22 @@ proptest! {
     }
 
     #[test]
+    fn the_points_up_to_an_instant_come_alone(
+        (timestamps, values) in points(),
+        at in any::<prop::sample::Index>(),
+        after in -1..2_i64,
+    ) {
+        let last = timestamps[at.index(timestamps.len())].saturating_add(after);
+        let mut found = (vec![Timestamp::MAX], vec![7.0]);
+        let chunk = packed(&timestamps, &values);
+        decode_until(&chunk, Timestamp::from_millis(last), &mut found.0, &mut found.1).unwrap();
+        let count = timestamps.iter().filter(|at| **at <= last).count();
+        let millis: Vec<i64> = found.0[1..].iter().map(|at| at.as_millis()).collect();
+        prop_assert_eq!(&*millis, &timestamps[..count]);
+        prop_assert_eq!(given(&millis, &found.1[1..]), given(&millis, &values[..count]));
+    }
+
+    #[test]
     fn a_summary_is_that_of_the_points((timestamps, values) in points()) {
         let summary = summary(&packed(&timestamps, &values)).unwrap();
         prop_assert_eq!(summary.count, values.len());
@@ -119,7 +135,7 @@ proptest! {
 
 #[test]
 fn points_are_written_as_documented() {
-    // By hand from docs/reference/chunk-format.md; the checksums come from Python's zlib.
+    // By hand from docs/reference/storage-format.md; the checksums come from Python's zlib.
     let documented = [
         1, 1, 3, 0xc0, 0xa9, 7, 0xc0, 0xa9, 7, // layout, scale, count, start, span
         0xae, 3, 10, 0, 10, // first, last, least and greatest value

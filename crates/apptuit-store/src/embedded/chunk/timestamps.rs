@@ -41,5 +41,5 @@ pub(super) fn decode(
     let first = first.as_millis();
     let instant =
         |offset: i64| Timestamp::from_millis(first.wrapping_add(offset.wrapping_mul(unit)));
-    column::decode(reader, count, out, instant)
+    column::decode(reader, (count, count), out, instant)
 }

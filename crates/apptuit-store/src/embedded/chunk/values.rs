@@ -76,24 +76,25 @@ impl Scale {
     }
 }
 
-/// Appends `count` values, the first of which is `first` in its scale, to `out`.
+/// Appends values, the first of which is `first` in its scale, to `out`; of `count` that there are
+/// the first `wanted` at the least.
 pub(super) fn decode(
     reader: &mut Reader<'_>,
-    count: usize,
+    counts: (usize, usize),
     (scale, first): (Scale, i64),
     out: &mut Vec<f64>,
 ) -> Result<(), Damage> {
     // One loop each, so that what is made of a number is not asked for every number.
     match scale {
         Scale::Decimal(0) => {
-            column::decode(reader, count, out, |offset| first.wrapping_add(offset) as f64)
+            column::decode(reader, counts, out, |offset| first.wrapping_add(offset) as f64)
         }
         Scale::Decimal(exponent) => {
             let power = power(exponent);
-            column::decode(reader, count, out, |offset| first.wrapping_add(offset) as f64 / power)
+            column::decode(reader, counts, out, |offset| first.wrapping_add(offset) as f64 / power)
         }
         Scale::Bits => {
-            column::decode(reader, count, out, |offset| scale.value(first.wrapping_add(offset)))
+            column::decode(reader, counts, out, |offset| scale.value(first.wrapping_add(offset)))
         }
     }
 }

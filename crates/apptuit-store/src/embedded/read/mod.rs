@@ -102,10 +102,8 @@ impl Reader {
         limits: &ReadLimits,
     ) -> Result<Option<Estimate>, StoreError> {
         let captured = self.capture(shared, selector, range, limits, Need::Summaries)?;
-        Ok(captured.map(|captured| {
-            let scan = EmbeddedScan::new(&self.file, captured, range, shared);
-            Estimate { series: scan.series() as u64, points: scan.to_decode(step) }
-        }))
+        let scan = |captured| EmbeddedScan::new(&self.file, captured, range, shared);
+        Ok(captured.map(|captured| scan(captured).estimate(step)))
     }
 
     /// The series of a selector that may have points in a range, and all that is needed to read

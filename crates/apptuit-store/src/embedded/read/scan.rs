@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use apptuit_model::{Step, TimeRange, TimeSeriesName};
 
 use super::cache::Rows;
-use super::segments::{Part, Segment, groups};
+use super::segments::{Groups, Part, Segment};
 use super::view::{damaged, overlaps};
+use crate::embedded::chunk;
 use crate::embedded::commit::Shared;
 use crate::embedded::head;
 use crate::embedded::merged::Merged;
 use crate::embedded::month::Month;
-use crate::{Piece, Scan, StoreError, Summary, TakePiece};
+use crate::{Estimate, Piece, Scan, StoreError, Summary, TakePiece};
 
 /// All that is needed to read a series in a range.
 #[derive(Debug)]
@@ -55,8 +56,8 @@ impl Captured {
         self.at_least
     }
 
-    /// The chunks, blocks and points, in the order of their writing.
-    fn segments(&self, range: TimeRange) -> Vec<Segment<'_>> {
+    /// The chunks, blocks and points that may be in a range.
+    fn groups(&self, range: TimeRange) -> Groups<'_> {
         let chunks = self.months.iter().flat_map(|rows| rows.iter());
         let chunks = chunks.filter(|row| overlaps(row, range)).map(|row| Segment {
             start: row.summary.start,
@@ -75,7 +76,7 @@ impl Captured {
                 Some(Segment { start: *start, end, part: Part::Open(&self.head.open) })
             }
         };
-        chunks.chain(blocks).chain(open).collect()
+        Groups::of(chunks.chain(blocks).chain(open))
     }
 }
 
@@ -104,26 +105,38 @@ impl EmbeddedScan {
         self.series.get(n).expect("there are that many series")
     }
 
-    /// Lays the points of a segment over others.
-    fn overlay(&self, number: u32, part: &Part<'_>, points: &mut Merged) -> Result<(), StoreError> {
-        match part {
-            Part::Chunk(row) => {
-                let data = row.data.get().map_or(&[][..], |data| data);
-                points.overlay_chunk(data).map_err(|damage| {
-                    let start = row.summary.start;
-                    damaged(&self.file, (number, Month::of(start)), start.as_millis(), damage)
-                })
-            }
-            Part::Block(block) => {
-                points.overlay_chunk(&block.data).expect("a block was packed in memory");
-                Ok(())
-            }
-            Part::Open(open) => {
-                let (timestamps, values): (Vec<_>, Vec<_>) = open.iter().copied().unzip();
-                points.overlay(&timestamps, &values);
-                Ok(())
-            }
+    /// The points of a group, at the least those in the range.
+    fn points(
+        &self,
+        number: u32,
+        group: &[(usize, Segment<'_>)],
+        points: &mut Merged,
+    ) -> Result<(), StoreError> {
+        points.clear();
+        let is_alone = group.len() == 1;
+        for (_, segment) in group {
+            let data = match segment.part {
+                Part::Chunk(row) => row.data.get().map_or(&[][..], |data| data),
+                Part::Block(block) => &block.data,
+                Part::Open(open) => {
+                    let (timestamps, values): (Vec<_>, Vec<_>) = open.iter().copied().unzip();
+                    points.overlay(&timestamps, &values);
+                    continue;
+                }
+            };
+            let read = if is_alone {
+                let last = self.range.end();
+                chunk::decode_until(data, last, &mut points.timestamps, &mut points.values)
+                    .map(|_| ())
+            } else {
+                points.overlay_chunk(data)
+            };
+            let start = segment.start;
+            read.map_err(|damage| {
+                damaged(&self.file, (number, Month::of(start)), start.as_millis(), damage)
+            })?;
         }
+        Ok(())
     }
 }
 
@@ -136,10 +149,18 @@ impl Scan for EmbeddedScan {
         &self.at(n).0
     }
 
-    fn to_decode(&self, step: Option<Step>) -> u64 {
-        let groups = self.series.iter().flat_map(|(_, series)| groups(series.segments(self.range)));
-        let decoded = groups.filter(|group| summary(group, step, self.range).is_none()).flatten();
-        decoded.map(|segment| segment.about(self.range)).sum()
+    fn estimate(&self, step: Option<Step>) -> Estimate {
+        let mut estimate = Estimate { series: self.series.len() as u64, ..Estimate::default() };
+        for (_, series) in &self.series {
+            for group in series.groups(self.range).iter() {
+                let points: u64 = group.iter().map(|(_, part)| part.about(self.range)).sum();
+                match summary(group, step, self.range) {
+                    Some(_) => estimate.summed_up += points,
+                    None => estimate.points += points,
+                }
+            }
+        }
+        estimate
     }
 
     fn read(
@@ -150,14 +171,11 @@ impl Scan for EmbeddedScan {
     ) -> Result<(), StoreError> {
         let (_, captured) = self.at(n);
         let mut points = Merged::default();
-        for group in groups(captured.segments(self.range)) {
-            let taken = if let Some(summary) = summary(&group, step, self.range) {
+        for group in captured.groups(self.range).iter() {
+            let taken = if let Some(summary) = summary(group, step, self.range) {
                 take(Piece::Summary(summary))
             } else {
-                points.clear();
-                for segment in &group {
-                    self.overlay(captured.number, &segment.part, &mut points)?;
-                }
+                self.points(captured.number, group, &mut points)?;
                 match points.within(self.range) {
                     ([], _) => ControlFlow::Continue(()),
                     (timestamps, values) => take(Piece::Points(timestamps, values)),
@@ -172,8 +190,12 @@ impl Scan for EmbeddedScan {
 }
 
 /// The summary that stands for a group of segments, if one does.
-fn summary<'a>(group: &[Segment<'a>], step: Option<Step>, range: TimeRange) -> Option<&'a Summary> {
-    let (step, [segment]) = (step?, group) else { return None };
+fn summary<'a>(
+    group: &[(usize, Segment<'a>)],
+    step: Option<Step>,
+    range: TimeRange,
+) -> Option<&'a Summary> {
+    let (step, [(_, segment)]) = (step?, group) else { return None };
     let summary = match segment.part {
         Part::Chunk(row) => &row.summary,
         Part::Block(block) => &block.summary,

@@ -44,26 +44,43 @@ impl Segment<'_> {
     }
 }
 
-/// Groups of segments, in order of time, of which no two overlap. Within a group the segments are in
-/// the order in which they come, which is that of their writing.
-pub(super) fn groups(segments: Vec<Segment<'_>>) -> Vec<Vec<Segment<'_>>> {
-    let mut ordered: Vec<_> = segments.into_iter().enumerate().collect();
-    ordered.sort_by_key(|(_, segment)| segment.start);
-    let (mut groups, mut group, mut end) = (Vec::new(), Vec::new(), None);
-    for (n, segment) in ordered {
-        if end.is_some_and(|end| segment.start > end) {
-            groups.push(std::mem::take(&mut group));
+/// Segments in the order of time, in groups of which no two overlap.
+#[derive(Debug)]
+pub(super) struct Groups<'a> {
+    /// Each with its place in the order of writing, which is that of a group.
+    segments: Vec<(usize, Segment<'a>)>,
+    /// Where groups end.
+    ends: Vec<usize>,
+}
+
+impl<'a> Groups<'a> {
+    /// Groups segments that come in the order of their writing.
+    pub(super) fn of(segments: impl Iterator<Item = Segment<'a>>) -> Self {
+        let mut segments: Vec<_> = segments.enumerate().collect();
+        segments.sort_by_key(|(_, segment)| segment.start);
+        let (mut ends, mut end) = (Vec::with_capacity(segments.len()), None);
+        for (at, (_, segment)) in segments.iter().enumerate() {
+            if end.is_some_and(|end| segment.start > end) {
+                ends.push(at);
+            }
+            end = end.max(Some(segment.end));
         }
-        end = end.max(Some(segment.end));
-        group.push((n, segment));
+        ends.extend((!segments.is_empty()).then_some(segments.len()));
+        let mut from = 0;
+        for end in &ends {
+            segments.get_mut(from..*end).unwrap_or_default().sort_by_key(|(n, _)| *n);
+            from = *end;
+        }
+        Self { segments, ends }
     }
-    groups.push(group);
-    groups.retain(|group| !group.is_empty());
-    for group in &mut groups {
-        group.sort_by_key(|(n, _)| *n);
+
+    /// The groups, by time.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[(usize, Segment<'a>)]> {
+        let mut from = 0;
+        self.ends.iter().filter_map(move |end| {
+            let group = self.segments.get(from..*end);
+            from = *end;
+            group
+        })
     }
-    groups
-        .into_iter()
-        .map(|group| group.into_iter().map(|(_, segment)| segment).collect())
-        .collect()
 }
