@@ -229,7 +229,7 @@ impl ReporterBuilder {
         self
     }
 
-    /// The reporter, not yet started.
+    /// The reporter, not yet started. Its spool is opened here.
     ///
     /// What is wrong with the settings or the environment is told by [`Reporter::start`] and
     /// [`Reporter::report_now`].

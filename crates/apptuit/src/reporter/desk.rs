@@ -59,6 +59,9 @@ pub(super) struct Stop {
     pub(super) leave: Duration,
     /// The last report is left alone then; what follows is only to write down what waits.
     pub(super) end: Duration,
+    /// Whether something was left alone already: nothing more is waited for, so that there is time to
+    /// write down what waits.
+    hangs: bool,
 }
 
 impl Desk {
@@ -66,7 +69,7 @@ impl Desk {
     pub(super) fn stop(&self, timeout: Duration) {
         let now = SystemClock.now();
         let after = |part: f64| now.saturating_add(timeout.mul_f64(part));
-        lock(&self.stop).get_or_insert(Stop { leave: after(0.4), end: after(0.8) });
+        lock(&self.stop).get_or_insert(Stop { leave: after(0.4), end: after(0.8), hangs: false });
         self.changed.notify_all();
     }
 
@@ -83,13 +86,17 @@ impl Desk {
 
     /// Does `work` on another thread and waits for it: until `Stop::leave` of a stop that comes
     /// meanwhile, or `Stop::end` of one that came before. `None` if it is not done by then, and is
-    /// left to end on its own.
+    /// left to end on its own; nor is anything after that begun.
     pub(super) fn wait_for<T: Send + 'static>(
         self: &Arc<Self>,
         clock: &Arc<dyn Clock>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let is_last = self.stopping().is_some();
+        let stop = self.stopping();
+        if stop.is_some_and(|stop| stop.hangs) {
+            return None;
+        }
+        let is_last = stop.is_some();
         let (done, desk) = (Arc::new(Mutex::new(None)), Arc::clone(self));
         let slot = Arc::clone(&done);
         let worker = spawn("apptuit-delivery", clock, move || {
@@ -119,7 +126,11 @@ impl Desk {
             // Longer spans overflow on some systems.
             clock.pause(Duration::from_hours(1), &is_over);
         }
-        lock(&done).take()
+        let result = lock(&done).take();
+        if let (None, Some(stop)) = (&result, lock(&self.stop).as_mut()) {
+            stop.hangs = true;
+        }
+        result
     }
 }
 
@@ -191,6 +202,7 @@ mod tests {
         let (release, hang) = std::sync::mpsc::channel::<()>();
         assert_eq!(desk.wait_for(&clock, move || hang.recv().is_ok()), None);
         drop(release);
+        assert_eq!(desk.wait_for(&clock, || 7), None, "nothing more is waited for");
     }
 
     #[test]

@@ -58,8 +58,9 @@ use crate::{Error, ErrorKind, Result};
 /// # Nothing lost
 ///
 /// What cannot be delivered waits, in memory up to the [bounds](ReporterBuilder::queue_points) of the
-/// queue or, with a [spool](ReporterBuilder::spool), on disk; and is sent when the server is back, the
-/// oldest first, one batch at a time between fresh reports, with the timestamps it had. It is the
+/// queue or, with a [spool](ReporterBuilder::spool), on disk. It is sent when the server is back, by the
+/// thread or by a [`flush`](Self::flush): the oldest first, one batch at a time between fresh reports,
+/// with the timestamps it had. It is the
 /// same body each time, with the same idempotency key, so that a server that knows keys stores it
 /// once. Only what is refused for its own sake is not tried again. [`ledger`](Self::ledger) says
 /// what became of every point.

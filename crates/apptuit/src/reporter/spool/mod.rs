@@ -133,6 +133,7 @@ impl Spool {
     /// Takes the oldest body out to be sent. What is damaged goes to `quarantine` and to `tell`.
     pub(super) fn take(&mut self, mut tell: impl FnMut(Error)) -> Option<Taken> {
         self.drop_old();
+        self.let_go();
         loop {
             // Those of processes that are gone are older than this one's.
             let shelf = self.shelves.iter().rposition(|shelf| !shelf.files.is_empty())?;
@@ -162,10 +163,13 @@ impl Spool {
         let shelf = &mut self.shelves[taken.shelf];
         debug_assert_eq!(delivered + refused + moved, taken.entry.points);
         shelf.settle_parts(taken.entry, delivered, refused, moved);
-        if taken.shelf > 0 && shelf.files.is_empty() {
-            // Its lock is let go, so that another process can use it.
-            self.shelves.remove(taken.shelf);
-        }
+        self.let_go();
+    }
+
+    /// Gives back the locks of others' drawers that are empty, so that another process can use them.
+    fn let_go(&mut self) {
+        let mut is_own = true;
+        self.shelves.retain(|shelf| std::mem::take(&mut is_own) || !shelf.files.is_empty());
     }
 
     /// Lets the next one go first, where this one fails and others do not.
