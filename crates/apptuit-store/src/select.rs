@@ -20,8 +20,8 @@ pub struct ReadLimits {
     pub max_series: usize,
     /// The most points of all these series together.
     pub max_points: usize,
-    /// Asked before every series; when it answers `true`, reading ends with
-    /// [`StoreError::Cancelled`].
+    /// Asked again and again while there is something to read; when it answers `true`, reading ends
+    /// with [`StoreError::Cancelled`].
     pub cancelled: Option<Cancelled>,
 }
 
@@ -110,8 +110,8 @@ pub enum Piece<'a> {
     Summary(&'a Summary),
 }
 
-/// About how much there is to read. The points of a chunk that is not all in the range count as if they
-/// were evenly spread.
+/// About how much there is to read. The points of a chunk that is not all in the range count as if
+/// they were evenly spread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Estimate {
     /// Series that may have points in the range.
