@@ -99,10 +99,11 @@ fn put<const N: usize, T>(blob: &mut Vec<u8>, column: &[T], bytes: impl Fn(&T) -
     }
 }
 
-/// What tells points from others, whatever their series are numbered: a CRC-32 of the instants and
-/// the values.
+/// What tells points from others: a CRC-32 of the numbers of their series, the instants and the
+/// values.
 pub(super) fn checksum(points: &Points) -> u32 {
-    let mut bytes = Vec::with_capacity(16 * points.len());
+    let mut bytes = Vec::with_capacity(20 * points.len());
+    put(&mut bytes, points.series(), |series| series.number().to_le_bytes());
     put(&mut bytes, points.timestamps(), |at| at.as_millis().to_le_bytes());
     put(&mut bytes, points.values(), |value| value.to_bits().to_le_bytes());
     Checksum::new().add(&bytes).value()

@@ -7,12 +7,13 @@
 use std::collections::BTreeSet;
 use std::iter;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
 
 use apptuit_model::Timestamp;
+use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::batch::{self, MAX_POINTS};
@@ -28,6 +29,11 @@ use super::{keys, name, schema};
 use crate::options::WallClock;
 use crate::points::Columns;
 use crate::{Kept, StoreError};
+
+/// Pages of the write-ahead file from which on it is moved into the database: 16 MiB.
+const CHECKPOINT_PAGES: i32 = 1000;
+/// Moves all of the write-ahead file into the database.
+const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
 /// What the writer shares with the store. Whoever takes several of the locks takes them in the order
 /// in which they stand here.
@@ -126,6 +132,8 @@ pub(super) struct Writer {
     connection: Connection,
     /// By number, whether the file has the name of a series. It is asked for every point.
     named: Vec<bool>,
+    /// Pages of the write-ahead file, as of the last commit.
+    wal_pages: Arc<AtomicI32>,
     shared: Arc<Shared>,
     /// Let go after the connection, which stands before it.
     _lock: Lock,
@@ -139,13 +147,24 @@ impl Drop for Writer {
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, shared: Arc<Shared>, lock: Lock) -> Self {
+    pub(super) fn new(
+        mut connection: Connection,
+        shared: Arc<Shared>,
+        lock: Lock,
+    ) -> rusqlite::Result<Self> {
+        let wal_pages = Arc::new(AtomicI32::new(0));
+        let pages = Arc::clone(&wal_pages);
+        // In place of SQLite's own checkpoints, which pass over a sync that failed.
+        connection.wal_hook(Some(move |_: &mut Wal, count| {
+            pages.store(count, Ordering::Relaxed);
+            Ok(())
+        }))?;
         let mut named = Vec::new();
         {
             let names = shared.names();
             named.extend((0..=names.highest()).map(|number| names.is_published(number)));
         }
-        Self { connection, named, shared, _lock: lock }
+        Ok(Self { connection, named, wal_pages, shared, _lock: lock })
     }
 
     /// Does what comes until the queue is closed, then makes one file of the two.
@@ -157,18 +176,39 @@ impl Writer {
             if let Some(job) = turn.job {
                 job(&mut self);
             }
+            // Whoever waited has been answered.
+            if self.wal_pages.load(Ordering::Relaxed) >= CHECKPOINT_PAGES {
+                self.wal_pages.store(0, Ordering::Relaxed);
+                // A failure ends all writing, and the next who writes is told of it.
+                let _ = self.tidy("checkpoint", "PRAGMA wal_checkpoint(PASSIVE)");
+            }
         }
         if self.shared.writable().is_ok() {
-            self.checkpoint()?;
+            self.tidy("close", TRUNCATE)?;
         }
         Ok(())
     }
 
-    /// Moves all of the write-ahead file into the database.
-    pub(super) fn checkpoint(&self) -> Result<(), StoreError> {
-        let failed = |error| schema::from_sqlite(&self.shared.file, "close", error);
-        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-        self.connection.query_row(checkpoint, [], |_| Ok(())).map_err(failed)
+    /// Does something to the file as a whole. An error ends all writing, as one of a transaction does.
+    fn tidy(&self, doing: &'static str, sql: &str) -> Result<(), StoreError> {
+        self.shared.writable()?;
+        let run = || {
+            let mut statement = self.connection.prepare(sql)?;
+            let mut rows = statement.query([])?;
+            while rows.next()?.is_some() {}
+            Ok(())
+        };
+        run().map_err(|error| self.failed(doing, error))
+    }
+
+    /// What an error says; unless another process is in the way, writing ends with it.
+    fn failed(&self, doing: &'static str, error: rusqlite::Error) -> StoreError {
+        if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) {
+            return StoreError::Busy;
+        }
+        let (since, cause) = (self.shared.clock.now(), error.to_string());
+        self.shared.refusal.get_or_init(|| StoreError::Poisoned { since, cause });
+        schema::from_sqlite(&self.shared.file, doing, error)
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -182,21 +222,15 @@ impl Writer {
 
     /// Gives pages that are free back to the file system, at most `count`.
     pub(super) fn shrink(&self, count: u32) -> Result<(), StoreError> {
-        let failed = |error| schema::from_sqlite(&self.shared.file, "shrink", error);
-        let sql = format!("PRAGMA incremental_vacuum({count})");
-        let mut statement = self.connection.prepare(&sql).map_err(failed)?;
-        let mut rows = statement.query([]).map_err(failed)?;
-        while rows.next().map_err(failed)?.is_some() {}
-        Ok(())
+        self.tidy("shrink", &format!("PRAGMA incremental_vacuum({count})"))
     }
 
     /// Writes the whole file anew, as small as it can be.
     pub(super) fn vacuum(&self) -> Result<(), StoreError> {
         self.shared.writable()?;
-        let failed = |error| schema::from_sqlite(&self.shared.file, "shrink", error);
-        schema::shape(&self.connection).map_err(failed)?;
-        self.connection.execute_batch("VACUUM").map_err(failed)?;
-        self.checkpoint()
+        schema::shape(&self.connection).map_err(|error| self.failed("shrink", error))?;
+        self.tidy("shrink", "VACUUM")?;
+        self.tidy("shrink", TRUNCATE)
     }
 
     fn append(&mut self, appends: Vec<Append>) {
@@ -297,11 +331,7 @@ impl Writer {
             let done = work(&transaction)?;
             transaction.commit().map(|()| done)
         });
-        done.map_err(|error| {
-            let (since, cause) = (self.shared.clock.now(), error.to_string());
-            self.shared.refusal.get_or_init(|| StoreError::Poisoned { since, cause });
-            schema::from_sqlite(&self.shared.file, doing, error)
-        })
+        done.map_err(|error| self.failed(doing, error))
     }
 }
 

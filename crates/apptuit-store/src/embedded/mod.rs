@@ -98,7 +98,8 @@ impl EmbeddedStore {
             retention: options.retention,
             retention_bytes: options.retention_bytes,
         };
-        let writer = Writer::new(connection, Arc::clone(&shared), lock);
+        let writer = Writer::new(connection, Arc::clone(&shared), lock)
+            .map_err(|error| schema::from_sqlite(&shared.file, "open", error))?;
         let thread = |name: &str| thread::Builder::new().name(name.to_owned());
         let writer = thread("apptuit-store").spawn(move || writer.run()).map_err(failed)?;
         let stop = Arc::new(Stop::default());

@@ -16,8 +16,6 @@ const PAGE_BYTES: u32 = 16_384;
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// What SQLite keeps of the file in memory for the writer, in KiB.
 const CACHE_KIB: i64 = 8192;
-/// Pages of the write-ahead file that make SQLite move it into the database: 16 MiB.
-const CHECKPOINT_PAGES: i64 = 1000;
 
 /// Opens the database, or makes it. Its lock is taken before.
 pub(super) fn open(file: &Path, options: &StoreOptions) -> Result<Connection, StoreError> {
@@ -132,7 +130,6 @@ fn configure(connection: &Connection, options: &StoreOptions) -> rusqlite::Resul
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     if let Some(bytes) = options.max_file_bytes {
         // SQLite counts pages in 32 bits and takes 0 for a question.
         let pages = u32::try_from(bytes / u64::from(PAGE_BYTES)).unwrap_or(u32::MAX).max(1);

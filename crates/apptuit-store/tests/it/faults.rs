@@ -60,7 +60,7 @@ fn child_whose_disk_fails() {
         Ok(store) => store,
         Err(error) => return say(&format!("refused to open: {error}")),
     };
-    let (mut kept, mut failed, mut untidy) = (0, false, false);
+    let (mut kept, mut failed) = (0, false);
     for append in 0..APPENDS {
         match store.append_points(&points(append)) {
             Ok(()) => {
@@ -69,7 +69,7 @@ fn child_whose_disk_fails() {
                 say(&format!("kept {append}"));
             }
             Err(error @ StoreError::Poisoned { .. }) => {
-                assert!(failed || untidy, "{error}");
+                // It may be the first to tell, when what failed was done after the last answer.
                 let told = error.to_string();
                 assert!(told.contains("refused until the store is opened again"), "{told}");
                 failed = true;
@@ -82,8 +82,7 @@ fn child_whose_disk_fails() {
         assert_eq!(found(&store), expected(kept), "what can be read after append {append}");
         // The second time, some series have chunks already, and points that replace others.
         if [4, 9].contains(&append) {
-            // That may end all writing, or nothing but itself, as when the disk has no room for it.
-            untidy |= store.compact().is_err();
+            failed |= store.compact().is_err();
             assert_eq!(found(&store), expected(kept), "what can be read after append {append}");
         }
     }
