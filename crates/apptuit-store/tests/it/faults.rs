@@ -107,16 +107,10 @@ fn run(layer: &Path, file: &Path, mode: &str, at: u32) -> Output {
 /// Lets each operation fail once, and looks what is left. Gives how many did.
 fn sweep(mode: &str) -> Option<u32> {
     let layer = layer()?;
-    // Every one in a soak, elsewhere some, which are others each time.
+    // Every one in continuous integration, elsewhere some, which are others each time.
     let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
     let is_soak = std::env::var_os("APPTUIT_SOAK").is_some();
-    let stride: u32 = if is_soak {
-        1
-    } else if is_ci {
-        5
-    } else {
-        20
-    };
+    let stride: u32 = if is_ci || is_soak { 1 } else { 20 };
     // There are few syncs.
     let stride = if mode == "sync" { stride.div_ceil(5) } else { stride };
     let mut at = 1 + fastrand::u32(0..stride);
