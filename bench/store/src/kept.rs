@@ -15,7 +15,9 @@ pub(crate) fn sizes(table: &mut Table, lab: &Lab) {
     let bytes = |settled: &Settled, more: usize| {
         let points = settled.shape.points() + more;
         let [ours, peer] = settled.bytes.map(|bytes| Cost::Bytes(bytes / points as f64));
-        Pair { ours, peer, remark: None }
+        let ratio = settled.bytes[0] / (settled.bytes[1] - settled.peer_cache);
+        let remark = Some(format!("without the peer's `cache` the ratio is {ratio:.3}"));
+        Pair { ours, peer, remark }
     };
     table.row("S6", "bytes a point settled, gauges", 0.90, |_| {
         Ok(bytes(lab.settled_gauges()?, lab.long().points()))

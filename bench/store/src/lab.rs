@@ -63,6 +63,8 @@ pub(crate) struct Settled {
     pub(crate) folders: [PathBuf; 2],
     /// Bytes of all files.
     pub(crate) bytes: [f64; 2],
+    /// Bytes of the peer's files that it could do without.
+    pub(crate) peer_cache: f64,
     pub(crate) shape: Shape,
 }
 
@@ -155,7 +157,8 @@ impl Settled {
             server.settle()?;
         }
         let bytes = [bytes_in(&folders[0])?, bytes_in(&folders[1])?];
-        Ok(Self { folders, bytes, shape })
+        let peer_cache = bytes_in(&folders[1].join("cache"))?;
+        Ok(Self { folders, bytes, peer_cache, shape })
     }
 }
 

@@ -249,8 +249,8 @@ impl Drop for Server {
     }
 }
 
-/// The bytes of all files in a folder, but for those the peer can do without: its `cache`, which it
-/// writes when it is stopped.
+/// The bytes of all files in a folder, those of the peer's `cache` among them, which it writes when it is
+/// stopped.
 pub(crate) fn bytes_in(folder: &Path) -> Result<f64, String> {
     let read = |folder: &Path| -> std::io::Result<f64> {
         let mut bytes = 0.0;
@@ -259,9 +259,7 @@ pub(crate) fn bytes_in(folder: &Path) -> Result<f64, String> {
             for entry in fs::read_dir(folder)? {
                 let entry = entry?;
                 if entry.file_type()?.is_dir() {
-                    if entry.file_name() != "cache" {
-                        folders.push(entry.path());
-                    }
+                    folders.push(entry.path());
                 } else {
                     bytes += entry.metadata()?.len() as f64;
                 }

@@ -155,8 +155,15 @@ impl fmt::Display for TagMatcher {
 /// and comes from a stranger.
 const PATTERN_BYTES: usize = 1 << 19;
 
+/// Bytes of a regular expression as it is written. A hundred thousand alternatives take seconds to
+/// read, before it is known how much they would take compiled.
+const EXPRESSION_BYTES: usize = 1 << 14;
+
 /// A regular expression that holds for the whole value.
 fn anchored(expression: &str) -> Result<Regex, regex::Error> {
+    if expression.len() > EXPRESSION_BYTES {
+        return Err(regex::Error::CompiledTooBig(EXPRESSION_BYTES));
+    }
     // By itself first: `a)(b` is an expression only inside the group, and not what was meant. That
     // it is one is known before anything is compiled, so with no room for it.
     let parsed = RegexBuilder::new(expression).size_limit(0).build();
@@ -280,5 +287,10 @@ mod tests {
         assert_eq!(escaping.to_string(), "`a)(b` is not a regular expression");
         let large = TagMatcher::new("k", MatchOp::Regex, r"\w{500}{500}").unwrap_err();
         assert!(large.to_string().ends_with("is too large"), "{large}");
+        let of_bytes = |bytes: usize| format!("[{}]", "a".repeat(bytes - 2));
+        TagMatcher::new("k", MatchOp::Regex, of_bytes(EXPRESSION_BYTES)).unwrap();
+        let long = TagMatcher::new("k", MatchOp::Regex, of_bytes(EXPRESSION_BYTES + 1));
+        let long = long.unwrap_err();
+        assert!(long.to_string().ends_with("is too large"));
     }
 }
