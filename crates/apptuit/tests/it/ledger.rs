@@ -70,7 +70,13 @@ fn the_account_is_balanced_at_every_instant_and_agrees_with_the_server() {
                     }
                 });
                 if random.u32(..4) == 0 {
+                    let recorded = reporter.ledger().recorded();
                     reporter.flush(Duration::from_millis(20)).unwrap();
+                    // Where threads start slowly, its report has yet to begin: not at the next instant,
+                    // which has a report of its own.
+                    while reporter.ledger().recorded() == recorded {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
                 } else {
                     let _ = reporter.report_now();
                 }
