@@ -12,9 +12,21 @@ use std::time::Duration;
 
 use apptuit::{Client, ClientBuilder, RetryPolicy};
 use apptuit_model::Step;
+use apptuit_model::wire::{DecodedPut, PutBodyError, decode_points};
 
 use crate::args::Target;
 use crate::failure::Failure;
+
+/// The points that a line of a file is JSON of, or what is wrong with it.
+fn points_of_line(text: &[u8]) -> Result<DecodedPut, String> {
+    decode_points(text, usize::MAX).map_err(|error| match error {
+        PutBodyError::Malformed { reason, .. } => {
+            // A line of the file is the whole text that was parsed.
+            format!("no JSON of points: {}", reason.replace(" at line 1 column ", " at column "))
+        }
+        other => other.to_string(),
+    })
+}
 
 /// What a server without tokens is told; it accepts any.
 const NO_TOKEN: &str = "none";

@@ -6,9 +6,8 @@ use std::path::Path;
 
 use apptuit::{Client, DataPoint, ErrorKind, Sanitizer};
 use apptuit_model::limits::BATCH_POINTS;
-use apptuit_model::wire::{PutBodyError, decode_points};
 
-use super::{client_of, explain};
+use super::{client_of, explain, points_of_line};
 use crate::args::{Sanitize, Send, Target};
 use crate::failure::Failure;
 use crate::output::{counted, talk};
@@ -108,7 +107,7 @@ impl Sender<'_> {
         if text.is_empty() {
             return Ok(());
         }
-        match decode_points(text, usize::MAX) {
+        match points_of_line(text) {
             Ok(decoded) => {
                 for refused in decoded.refused {
                     self.refuse(format_args!("{file}, line {line}: {}", refused.reason));
@@ -118,12 +117,7 @@ impl Sender<'_> {
                     self.origins.push((line, file.to_owned()));
                 }
             }
-            Err(PutBodyError::Malformed { reason, .. }) => {
-                // A line of the file is the whole text that was parsed.
-                let reason = reason.replace(" at line 1 column ", " at column ");
-                self.refuse(format_args!("{file}, line {line}: no JSON of points: {reason}"));
-            }
-            Err(error) => self.refuse(format_args!("{file}, line {line}: {error}")),
+            Err(reason) => self.refuse(format_args!("{file}, line {line}: {reason}")),
         }
         if self.batch.len() >= BATCH_POINTS { self.flush() } else { Ok(()) }
     }

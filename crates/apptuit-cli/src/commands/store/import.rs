@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use apptuit_model::wire::{PutBodyError, decode_points};
 use apptuit_store::{EmbeddedStore, Points, Store as _, StoreOptions};
 
 use super::{Progress, explain};
 use crate::args::{Import, PointFormat};
+use crate::commands::points_of_line;
 use crate::failure::Failure;
 use crate::output::{counted, talk};
 
@@ -126,7 +126,7 @@ impl Importer {
         if text.is_empty() {
             return Ok(());
         }
-        match decode_points(text, usize::MAX) {
+        match points_of_line(text) {
             Ok(decoded) => {
                 for refused in decoded.refused {
                     self.refuse(format_args!("{file}, line {line}: {}", refused.reason));
@@ -136,12 +136,7 @@ impl Importer {
                     self.points.push(series, point.timestamp(), point.value());
                 }
             }
-            Err(PutBodyError::Malformed { reason, .. }) => {
-                // A line of the file is the whole text that was parsed.
-                let reason = reason.replace(" at line 1 column ", " at column ");
-                self.refuse(format_args!("{file}, line {line}: no JSON of points: {reason}"));
-            }
-            Err(error) => self.refuse(format_args!("{file}, line {line}: {error}")),
+            Err(reason) => self.refuse(format_args!("{file}, line {line}: {reason}")),
         }
         if self.points.len() >= BATCH { self.flush() } else { Ok(()) }
     }
