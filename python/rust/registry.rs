@@ -133,7 +133,7 @@ impl MetricsRegistry {
             return Ok(found);
         }
         let Some(given) = gauge else {
-            let made = Bound::new(py, SimpleGauge::handle(self.registry.gauge(key.to_str()?)))?;
+            let made = Bound::new(py, SimpleGauge::handle(self.registry.gauge(&*key.to_cow()?)))?;
             self.gauges.bind(py).set_item(key, &made)?;
             return Ok(made.into_any());
         };
@@ -153,7 +153,7 @@ impl MetricsRegistry {
         key: &Bound<'py, PyString>,
         metric: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let name = key.to_str()?;
+        let name = &*key.to_cow()?;
         if let Ok(counter) = metric.cast::<Counter>() {
             claim(&self.counters, key, metric)?;
             let (mut counter, native) = (counter.borrow_mut(), self.registry.counter(name));
@@ -186,7 +186,7 @@ impl MetricsRegistry {
 
     /// The fields of the instruments of this name, by field; those of later kinds win.
     fn get_metrics<'py>(&self, key: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyDict>> {
-        let name = key.to_str()?;
+        let name = &*key.to_cow()?;
         let (metrics, failed) = self.dump(key.py());
         if let Some((_, error)) = failed.into_iter().find(|(failed, _)| failed == name) {
             return Err(error);
@@ -306,7 +306,7 @@ fn find_or_make<T: PyClass + Into<PyClassInitializer<T>>>(
         return Ok(found.cast_into::<T>()?.unbind());
     }
     // No other thread comes between: nothing here lets go of the interpreter's lock.
-    let made = Py::new(py, make(key.to_str()?))?;
+    let made = Py::new(py, make(&key.to_cow()?))?;
     table.set_item(key, &made)?;
     Ok(made)
 }

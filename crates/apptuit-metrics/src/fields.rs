@@ -10,8 +10,8 @@ const COUNTER: [Field<i64>; 1] = [("count", |count| *count as f64)];
 
 const GAUGE: [Field<f64>; 1] = [("value", |value| *value)];
 
-const METER: [Field<(u64, Rates)>; 5] = [
-    ("count", |(count, _)| *count as f64),
+const METER: [Field<(f64, Rates)>; 5] = [
+    ("count", |(count, _)| *count),
     ("15m_rate", |(_, rates)| rates.fifteen_minutes),
     ("5m_rate", |(_, rates)| rates.five_minutes),
     ("1m_rate", |(_, rates)| rates.one_minute),
@@ -63,13 +63,21 @@ impl Metric {
     /// assert_eq!(registry.dump()[0].fields(), [("count", 1.0)]);
     /// ```
     pub fn fields(&self) -> Vec<(&'static str, f64)> {
-        match &self.reading {
-            Reading::Counter(count) => read(&COUNTER, count),
-            Reading::Gauge(value) => read(&GAUGE, value),
-            Reading::Meter(count, rates) => read(&METER, &(*count, *rates)),
-            Reading::Histogram(values) => known(values, read(&HISTOGRAM, values)),
-            Reading::Timer(values, rates) => known(values, read(&TIMER, &(*values, *rates))),
-            Reading::Failed(_) => Vec::new(),
+        self.reading.fields()
+    }
+}
+
+impl Reading {
+    /// Names and values of its fields: those of the [metric](Metric::fields).
+    pub fn fields(&self) -> Vec<(&'static str, f64)> {
+        match self {
+            Self::Counter(count) => read(&COUNTER, count),
+            Self::Gauge(value) => read(&GAUGE, value),
+            Self::Meter(count, rates) => read(&METER, &(*count, *rates)),
+            Self::Histogram(values) => known(values, read(&HISTOGRAM, values)),
+            Self::Timer(values, rates) => known(values, read(&TIMER, &(*values, *rates))),
+            Self::Fields(fields) => fields.clone(),
+            Self::Failed(_) => Vec::new(),
         }
     }
 }
