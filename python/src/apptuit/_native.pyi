@@ -238,7 +238,7 @@ class Snapshot:
     def get_99th_percentile(self) -> float: ...
     def get_999th_percentile(self) -> float: ...
 
-_Instrument = TypeVar("_Instrument", Counter, Gauge, Histogram, Meter, Timer)
+_Instrument = TypeVar("_Instrument", bound=Union[Counter, Gauge, Histogram, Meter, Timer])
 
 @disjoint_base
 class MetricsRegistry:
