@@ -4,6 +4,7 @@
 //! sending, retrying, reporting and parsing happen without it.
 
 mod client;
+mod clock;
 mod errors;
 mod exit;
 mod frame;
@@ -13,7 +14,9 @@ mod pickle;
 mod points;
 mod registry;
 mod reporter;
+mod samples;
 mod series;
+mod snapshot;
 mod values;
 
 use pyo3::prelude::*;
@@ -26,7 +29,7 @@ mod _native {
     use super::frame::frame;
     #[pymodule_export]
     use super::instruments::{
-        CallbackGauge, Counter, Gauge, Histogram, Meter, SimpleGauge, Snapshot, Timer, TimerContext,
+        CallbackGauge, Counter, Gauge, Histogram, Meter, SimpleGauge, Timer, TimerContext,
     };
     #[pymodule_export]
     use super::names::{TimeSeriesName, decode_metric, encode_metric, is_valid_name, sanitize};
@@ -37,7 +40,11 @@ mod _native {
     #[pymodule_export]
     use super::reporter::Reporter;
     #[pymodule_export]
+    use super::samples::{ExpDecayingSample, ExpWeightedMovingAvg, SlidingTimeWindowSample};
+    #[pymodule_export]
     use super::series::TimeSeries;
+    #[pymodule_export]
+    use super::snapshot::Snapshot;
 
     use pyo3::exceptions::PyRuntimeError;
     use pyo3::prelude::*;
