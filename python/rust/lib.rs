@@ -3,12 +3,14 @@
 //! Arguments become the values of the crate `apptuit` under the interpreter's lock; encoding,
 //! sending, retrying, reporting and parsing happen without it.
 
+mod call;
 mod client;
 mod clock;
 mod errors;
 mod exit;
 mod frame;
 mod instruments;
+mod log;
 mod names;
 mod pickle;
 mod points;
@@ -17,6 +19,7 @@ mod reporter;
 mod samples;
 mod series;
 mod snapshot;
+mod transport;
 mod values;
 
 use pyo3::prelude::*;
