@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import FIXTURES, Recorder
 
 from apptuit import Apptuit, ApptuitException, ApptuitSendException, DataPoint, TimeSeries
 from apptuit.apptuit_client import DEFAULT_ENDPOINT, Output, QueryResult
 from apptuit.utils import sanitize_name_apptuit, sanitize_name_prometheus
+from tests.conftest import FIXTURES, Recorder
 
 TOKEN = "secret-token"
 
