@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from apptuit import DataPoint
 from apptuit.testing import Server, ServerMissing, find_server
+
+ROOT = Path(__file__).resolve().parents[3]
 
 pytest_plugins = ["pytester"]
 
@@ -45,6 +48,16 @@ def test_the_fixtures_are_there_without_being_imported(
     monkeypatch.setenv("APPTUIT_BIN", str(server_command))
     pytester.makepyfile(TESTS)
     pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=4)
+
+
+def test_the_guide_is_true(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, server_command: Path
+) -> None:
+    monkeypatch.setenv("APPTUIT_BIN", str(server_command))
+    guide = (ROOT / "docs" / "guide" / "testing.md").read_text()
+    examples = re.findall(r"^```python\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    pytester.makepyfile(**{f"test_{number}": code for number, code in enumerate(examples)})
+    pytester.runpytest_subprocess().assert_outcomes(passed=4)
 
 
 def test_without_a_server_tests_are_skipped_and_fail_in_continuous_integration(
