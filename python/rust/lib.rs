@@ -5,6 +5,7 @@
 
 mod call;
 mod client;
+mod clock;
 mod errors;
 mod exit;
 mod frame;
@@ -15,7 +16,9 @@ mod pickle;
 mod points;
 mod registry;
 mod reporter;
+mod samples;
 mod series;
+mod snapshot;
 mod transport;
 mod values;
 
@@ -29,7 +32,7 @@ mod _native {
     use super::frame::frame;
     #[pymodule_export]
     use super::instruments::{
-        CallbackGauge, Counter, Gauge, Histogram, Meter, SimpleGauge, Snapshot, Timer, TimerContext,
+        CallbackGauge, Counter, Gauge, Histogram, Meter, SimpleGauge, Timer, TimerContext,
     };
     #[pymodule_export]
     use super::names::{TimeSeriesName, decode_metric, encode_metric, is_valid_name, sanitize};
@@ -40,7 +43,11 @@ mod _native {
     #[pymodule_export]
     use super::reporter::Reporter;
     #[pymodule_export]
+    use super::samples::{ExpDecayingSample, ExpWeightedMovingAvg, SlidingTimeWindowSample};
+    #[pymodule_export]
     use super::series::TimeSeries;
+    #[pymodule_export]
+    use super::snapshot::Snapshot;
 
     use pyo3::exceptions::PyRuntimeError;
     use pyo3::prelude::*;

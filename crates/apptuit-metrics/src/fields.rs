@@ -2,7 +2,7 @@
 //!
 //! Names and order are those of pyformance 0.4: dashboards depend on them.
 
-use crate::{Distribution, Metric, Rates, Reading};
+use crate::{Distribution, Kind, Metric, Rates, Reading};
 
 type Field<R> = (&'static str, fn(&R) -> f64);
 
@@ -65,6 +65,29 @@ impl Metric {
     pub fn fields(&self) -> Vec<(&'static str, f64)> {
         self.reading.fields()
     }
+}
+
+impl Kind {
+    /// The names of the fields of an instrument of this kind, in their order on the wire.
+    ///
+    /// ```
+    /// use apptuit_metrics::Kind;
+    ///
+    /// assert_eq!(Kind::Gauge.fields(), ["value"]);
+    /// ```
+    pub fn fields(self) -> Vec<&'static str> {
+        match self {
+            Self::Counter => names(&COUNTER),
+            Self::Gauge => names(&GAUGE),
+            Self::Meter => names(&METER),
+            Self::Histogram => names(&HISTOGRAM),
+            Self::Timer => names(&TIMER),
+        }
+    }
+}
+
+fn names<R>(fields: &[Field<R>]) -> Vec<&'static str> {
+    fields.iter().map(|(name, _)| *name).collect()
 }
 
 impl Reading {

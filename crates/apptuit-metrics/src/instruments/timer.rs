@@ -154,6 +154,13 @@ impl Timer {
         self.hold.state.finish(start.0).map(Duration::from_nanos)
     }
 
+    /// The time since `start`, which is not recorded; zero if the clock was turned back.
+    #[inline]
+    pub fn since(&self, start: Start) -> Duration {
+        let time = self.values().time();
+        Duration::from_nanos(time.nanos_between(start.0, time.ticks()))
+    }
+
     /// Runs `work` and records how long it took, also if it panics.
     #[doc(alias = "measure")]
     #[inline]
