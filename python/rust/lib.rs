@@ -5,17 +5,21 @@
 
 mod call;
 mod client;
+mod columns;
+mod encoded;
 mod errors;
 mod exit;
 mod frame;
 mod instruments;
 mod log;
 mod names;
+mod outgoing;
 mod pickle;
 mod points;
 mod registry;
 mod reporter;
 mod series;
+mod sketch;
 mod transport;
 mod values;
 
@@ -26,13 +30,15 @@ mod _native {
     #[pymodule_export]
     use super::client::{Client, environment_tags};
     #[pymodule_export]
-    use super::frame::frame;
+    use super::encoded::{decode_metric, encode_metric};
+    #[pymodule_export]
+    use super::frame::{arrow_stream, frame};
     #[pymodule_export]
     use super::instruments::{
         CallbackGauge, Counter, Gauge, Histogram, Meter, SimpleGauge, Snapshot, Timer, TimerContext,
     };
     #[pymodule_export]
-    use super::names::{TimeSeriesName, decode_metric, encode_metric, is_valid_name, sanitize};
+    use super::names::{TimeSeriesName, is_valid_name, sanitize};
     #[pymodule_export]
     use super::points::DataPoint;
     #[pymodule_export]
@@ -41,6 +47,8 @@ mod _native {
     use super::reporter::Reporter;
     #[pymodule_export]
     use super::series::TimeSeries;
+    #[pymodule_export]
+    use super::sketch::sketch;
 
     use pyo3::exceptions::PyRuntimeError;
     use pyo3::prelude::*;
