@@ -77,11 +77,19 @@ pub(crate) fn decode_metric<'py>(
     let Ok(encoded) = encoded_metric_name.cast_exact::<PyString>() else {
         return decode_other(encoded_metric_name);
     };
-    if let Some(known) = kept.get_item(encoded)? {
-        let known = known.cast_into::<PyTuple>()?;
+    let seen = kept.get_item(encoded)?;
+    if let Some(known) = seen.as_ref().and_then(|known| known.cast::<PyTuple>().ok()) {
         return Ok((known.get_item(0)?, known.get_item(1)?.cast::<PyDict>()?.copy()?));
     }
     let (metric, tags) = decode(encoded)?;
+    if seen.is_none() {
+        // What comes once is not worth a copy.
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        kept.set_item(encoded, py.None())?;
+        return Ok((metric.into_any(), tags));
+    }
     let is_scalar = |value: &Bound<'_, PyAny>| {
         value.is_none()
             || value.is_instance_of::<PyString>()
@@ -91,9 +99,6 @@ pub(crate) fn decode_metric<'py>(
     };
     // A copy of what is nested would not be one to its depth.
     if tags.values().iter().all(|value| is_scalar(&value)) {
-        if kept.len() >= MAX_KEPT {
-            kept.clear();
-        }
         kept.set_item(encoded, (&metric, tags.copy()?))?;
     }
     Ok((metric.into_any(), tags))

@@ -19,6 +19,7 @@ mod points;
 mod registry;
 mod reporter;
 mod series;
+mod shared;
 mod sketch;
 mod transport;
 mod values;

@@ -48,6 +48,12 @@ impl Name {
         }
     }
 
+    /// The same, with a dict of its own.
+    pub(crate) fn copy(&self, py: Python<'_>) -> PyResult<Self> {
+        let tags = self.tags(py).map(PyDictMethods::copy).transpose()?;
+        Ok(Self { metric: self.metric.clone_ref(py), tags: tags.map(Bound::unbind) })
+    }
+
     /// The name as it is sent.
     pub(crate) fn to_model(&self, py: Python<'_>) -> PyResult<ModelName> {
         let tags = self.tags(py).map(values::tags).transpose()?.unwrap_or_default();

@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
 use apptuit::{DataPoint as Point, Sanitizer, Tags, TimeSeries as Series, TimeSeriesName};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::PyList;
 
 use crate::errors::{self, type_error, value_error};
-use crate::names::Name;
 use crate::points::DataPoint;
 use crate::series::TimeSeries;
+use crate::shared::SharedName;
 
 /// Points up to which they are sent in the order they are given. More are sent series by series,
 /// which makes smaller bodies, sooner; points of one series stay in their order.
@@ -54,7 +55,11 @@ pub(crate) fn points(list: &Bound<'_, PyList>, rules: &Rules<'_>) -> PyResult<Ou
             type_error(format!("number {index} is of type `{kind}`: expected a DataPoint"))
         })?;
         let point = point.borrow();
-        let id = point.with_name(py, |name| names.id(py, name)).map_err(refused)?;
+        let id = match point.shared_name() {
+            Some(shared) => names.id_of_shared(py, shared),
+            None => point.with_name(py, |name| names.id(name.to_model(py)?)),
+        };
+        let id = id.map_err(refused)?;
         let (timestamp, value) = point.sample(py).map_err(refused)?;
         if !value.is_finite() {
             let why = format!("its value is `{value}`, expected a finite number");
@@ -83,7 +88,7 @@ pub(crate) fn series(list: &Bound<'_, PyList>, rules: &Rules<'_>) -> PyResult<Ve
             type_error(format!("number {index} is of type `{kind}`: expected a TimeSeries"))
         })?;
         let one = one.borrow();
-        let id = one.with_name(py, |name| names.id(py, name)).map_err(refused)?;
+        let id = one.with_name(py, |name| names.id(name.to_model(py)?)).map_err(refused)?;
         let model = one.to_model(py, names.sent[id as usize].clone()).map_err(refused)?;
         if let Some(value) = model.values().iter().find(|value| !value.is_finite()) {
             let why = format!("one of its values is `{value}`, expected finite numbers");
@@ -120,35 +125,30 @@ fn grouped(mut points: Vec<Point>, series: &[u32], count: usize) -> Outgoing {
 }
 
 /// The names of a call, each converted and checked once.
-struct Names<'a, 'py> {
+struct Names<'a> {
     rules: &'a Rules<'a>,
     sent: Vec<TimeSeriesName>,
     ids: HashMap<TimeSeriesName, u32>,
-    /// Those that are all text, by the hashes that Python keeps of texts.
-    texts: HashMap<u64, Vec<Texts<'py>>>,
+    /// By their places in memory, where they stay as long as they are here.
+    shared: HashMap<*const SharedName, (Arc<SharedName>, u32)>,
 }
 
-impl<'a, 'py> Names<'a, 'py> {
+impl<'a> Names<'a> {
     fn new(rules: &'a Rules<'a>) -> Self {
-        Self { rules, sent: Vec::new(), ids: HashMap::new(), texts: HashMap::new() }
+        Self { rules, sent: Vec::new(), ids: HashMap::new(), shared: HashMap::new() }
     }
 
-    /// The place of a name in `sent`.
-    fn id(&mut self, py: Python<'py>, name: &Name) -> PyResult<u32> {
-        let (metric, tags) = (name.metric(py), name.tags(py));
-        let hash = hash_of_texts(metric, tags)?;
-        let known = hash.and_then(|hash| self.texts.get(&hash)).into_iter().flatten();
-        if let Some(known) = known.into_iter().find(|known| known.are(metric, tags)) {
-            return Ok(known.id);
+    fn id_of_shared(&mut self, py: Python<'_>, name: &Arc<SharedName>) -> PyResult<u32> {
+        if let Some((_, id)) = self.shared.get(&Arc::as_ptr(name)) {
+            return Ok(*id);
         }
-        let id = self.new_id(name.to_model(py)?)?;
-        if let Some(hash) = hash {
-            self.texts.entry(hash).or_default().push(Texts::new(metric, tags, id)?);
-        }
+        let id = self.id(name.model(py)?.clone())?;
+        self.shared.insert(Arc::as_ptr(name), (name.clone(), id));
         Ok(id)
     }
 
-    fn new_id(&mut self, name: TimeSeriesName) -> PyResult<u32> {
+    /// The place of a name in `sent`.
+    fn id(&mut self, name: TimeSeriesName) -> PyResult<u32> {
         let id = u32::try_from(self.sent.len()).map_err(|_| value_error("too many names"))?;
         match self.ids.entry(name) {
             Entry::Occupied(known) => Ok(*known.get()),
@@ -172,70 +172,4 @@ impl Rules<'_> {
         self.sanitizer.name(&merged).map_err(|error| value_error(error.to_string()))?;
         Ok(())
     }
-}
-
-/// A name that is all text, as Python has it.
-struct Texts<'py> {
-    metric: Bound<'py, PyString>,
-    tags: Vec<(Bound<'py, PyString>, Bound<'py, PyString>)>,
-    id: u32,
-}
-
-impl<'py> Texts<'py> {
-    fn new(
-        metric: &Bound<'py, PyString>,
-        tags: Option<&Bound<'py, PyDict>>,
-        id: u32,
-    ) -> PyResult<Self> {
-        let pair = |(key, value): (Bound<'py, PyAny>, Bound<'py, PyAny>)| {
-            Ok((key.cast_into()?, value.cast_into()?))
-        };
-        let tags = tags.into_iter().flatten().map(pair).collect::<PyResult<_>>()?;
-        Ok(Self { metric: metric.clone(), tags, id })
-    }
-
-    fn are(&self, metric: &Bound<'py, PyString>, tags: Option<&Bound<'py, PyDict>>) -> bool {
-        let mut pairs = self.tags.iter();
-        let same_tags = tags.into_iter().flatten().all(|(key, value)| {
-            pairs.next().is_some_and(|(own_key, own_value)| {
-                is_text(own_key, &key) && is_text(own_value, &value)
-            })
-        });
-        same_tags && pairs.next().is_none() && is_text(&self.metric, metric)
-    }
-}
-
-/// Whether it is this text: mostly the same object.
-fn is_text(text: &Bound<'_, PyString>, other: &Bound<'_, PyAny>) -> bool {
-    let equal = |other: &Bound<'_, PyString>| match (text.to_str(), other.to_str()) {
-        (Ok(text), Ok(other)) => text == other,
-        _ => false,
-    };
-    text.is(other) || other.cast_exact().is_ok_and(equal)
-}
-
-/// A hash of texts in their order; None if anything is no plain text, whose hash Python keeps and
-/// which has no code of its own.
-fn hash_of_texts(
-    metric: &Bound<'_, PyString>,
-    tags: Option<&Bound<'_, PyDict>>,
-) -> PyResult<Option<u64>> {
-    let mut hash = 0_u64;
-    let mut add = |text: &Bound<'_, PyAny>| {
-        if !text.is_exact_instance_of::<PyString>() {
-            return Ok::<_, PyErr>(false);
-        }
-        let own = text.hash()?.cast_unsigned() as u64;
-        hash = (hash.rotate_left(5) ^ own).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Ok(true)
-    };
-    if !add(metric)? {
-        return Ok(None);
-    }
-    for (key, value) in tags.into_iter().flatten() {
-        if !add(&key)? || !add(&value)? {
-            return Ok(None);
-        }
-    }
-    Ok(Some(hash))
 }

@@ -1,5 +1,7 @@
 //! One value at one time.
 
+use std::sync::Arc;
+
 use apptuit::Timestamp;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -8,6 +10,7 @@ use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
 use crate::errors::value_error;
 use crate::names::{Name, TimeSeriesName};
 use crate::pickle::{self, Reduced, State};
+use crate::shared::{SharedName, shared};
 use crate::values;
 
 /// One value of one series at one time.
@@ -23,9 +26,9 @@ struct Fields {
     value: f64,
 }
 
-/// The point's own name, until Python asks for an object that it may change.
 enum PointName {
-    Own(Name),
+    /// With other points, until Python asks for something that it may change.
+    Shared(Arc<SharedName>),
     Object(Py<TimeSeriesName>),
 }
 
@@ -46,8 +49,16 @@ impl DataPoint {
         read: impl FnOnce(&Name) -> PyResult<T>,
     ) -> PyResult<T> {
         match &self.fields()?.name {
-            PointName::Own(name) => read(name),
+            PointName::Shared(shared) => read(shared.name()),
             PointName::Object(name) => read(name.borrow(py).name()?),
+        }
+    }
+
+    /// The name that it has with other points.
+    pub(crate) fn shared_name(&self) -> Option<&Arc<SharedName>> {
+        match &self.fields.as_ref()?.name {
+            PointName::Shared(shared) => Some(shared),
+            PointName::Object(_) => None,
         }
     }
 
@@ -76,7 +87,12 @@ impl DataPoint {
         timestamp: Py<PyAny>,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let name = PointName::Own(Name::new(Some(metric), Some(tags))?);
+        let name = if let Some(shared) = shared(metric, tags)? {
+            PointName::Shared(shared)
+        } else {
+            let name = TimeSeriesName::of(Name::new(Some(metric), Some(tags))?);
+            PointName::Object(Py::new(metric.py(), name)?)
+        };
         self.fields = Some(Fields { name, timestamp, value: values::number(value)? });
         Ok(())
     }
@@ -86,7 +102,7 @@ impl DataPoint {
         let fields = self.fields_mut()?;
         let object = match &fields.name {
             PointName::Object(name) => return Ok(name.clone_ref(py)),
-            PointName::Own(name) => Py::new(py, TimeSeriesName::of(name.clone_ref(py)))?,
+            PointName::Shared(shared) => Py::new(py, TimeSeriesName::of(shared.name().copy(py)?))?,
         };
         fields.name = PointName::Object(object.clone_ref(py));
         Ok(object)
@@ -104,7 +120,9 @@ impl DataPoint {
     }
 
     #[getter]
-    fn tags<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    fn tags<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        // Its own from now on: Python may change it.
+        self.timeseries_name(py)?;
         self.with_name(py, |name| Ok(name.tags(py).cloned()))
     }
 
