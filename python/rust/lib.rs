@@ -6,18 +6,23 @@
 mod call;
 mod client;
 mod clock;
+mod columns;
+mod encoded;
 mod errors;
 mod exit;
 mod frame;
 mod instruments;
 mod log;
 mod names;
+mod outgoing;
 mod pickle;
 mod points;
 mod registry;
 mod reporter;
 mod samples;
 mod series;
+mod shared;
+mod sketch;
 mod snapshot;
 mod transport;
 mod values;
@@ -29,13 +34,15 @@ mod _native {
     #[pymodule_export]
     use super::client::{Client, environment_tags};
     #[pymodule_export]
-    use super::frame::frame;
+    use super::encoded::{decode_metric, encode_metric};
+    #[pymodule_export]
+    use super::frame::{arrow_stream, frame};
     #[pymodule_export]
     use super::instruments::{
         CallbackGauge, Counter, Gauge, Histogram, Meter, SimpleGauge, Timer, TimerContext,
     };
     #[pymodule_export]
-    use super::names::{TimeSeriesName, decode_metric, encode_metric, is_valid_name, sanitize};
+    use super::names::{TimeSeriesName, is_valid_name, sanitize};
     #[pymodule_export]
     use super::points::DataPoint;
     #[pymodule_export]
@@ -46,6 +53,7 @@ mod _native {
     use super::samples::{ExpDecayingSample, ExpWeightedMovingAvg, SlidingTimeWindowSample};
     #[pymodule_export]
     use super::series::TimeSeries;
+    use super::sketch::sketch;
     #[pymodule_export]
     use super::snapshot::Snapshot;
 
