@@ -251,7 +251,9 @@ impl Shared {
     /// Sends what has waited longest, and tells what went wrong but that the server still fails,
     /// which every report tells.
     fn replay(&self, trip: &Trip<'_>) -> Replayed {
-        let Some(turn) = self.turns.take(trip.deadline, &*self.report.clock) else { return Replayed::Failed(None) };
+        let Some(turn) = self.turns.take(trip.deadline, &*self.report.clock) else {
+            return Replayed::Failed(None);
+        };
         let mut notices = Vec::new();
         let replayed = self.report.outbox.replay(trip, &mut notices);
         drop(turn);

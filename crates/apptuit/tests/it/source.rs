@@ -100,29 +100,34 @@ fn an_abandoned_reporter_leaves_what_waits_to_the_other_process() {
         settled(builder).spool_dir(directory.path()).build()
     };
     let files = || walk(directory.path());
+    let now = Timestamp::now().as_secs();
+    let (first, second) = (now - 200, now - 100);
     let at = |seconds| Some(Timestamp::from_secs(seconds));
     depot.turns(Weather::Unreachable);
     let parents = reporter();
-    parents.report_from(&registry, at(60)).unwrap_err();
+    parents.report_from(&registry, at(first)).unwrap_err();
     let before = files();
 
     parents.abandon();
-    parents.report_from(&registry, at(120)).unwrap_err();
+    parents.report_from(&registry, at(second)).unwrap_err();
     assert_eq!(files(), before, "it writes nothing, to no file and no account");
     depot.turns(Weather::Fine);
     parents.flush(Duration::from_secs(5)).unwrap();
-    assert!(!sent(&depot).contains("60") && sent(&depot).contains("120"), "{:?}", sent(&depot));
+    assert!(!sent(&depot).contains(&first) && sent(&depot).contains(&second));
     std::mem::forget(parents);
     // Its files are closed, so that another process finds what is left.
     let flushed = reporter().flush(Duration::from_secs(5)).unwrap();
     assert_eq!(flushed.spooled, 0);
-    assert!(sent(&depot).contains("60"), "{:?}", sent(&depot));
+    assert!(sent(&depot).contains(&first), "{:?}", sent(&depot));
 }
 
 /// The times of what was kept of the counter.
-fn sent(depot: &Depot) -> BTreeSet<String> {
+fn sent(depot: &Depot) -> BTreeSet<i64> {
     let kept = depot.kept();
-    kept.keys().filter(|(metric, ..)| metric == "c_count").map(|(.., at)| at.clone()).collect()
+    kept.keys()
+        .filter(|(metric, ..)| metric == "c_count")
+        .map(|(.., at)| at.parse().expect("seconds"))
+        .collect()
 }
 
 /// The files below a directory, with what is in them.
