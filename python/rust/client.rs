@@ -1,10 +1,11 @@
 //! The client: Python's points and queries in, its exceptions and series out.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use apptuit::client::{HttpTransport, MockTransport, Request, Response, Transport, TransportError};
+use apptuit::client::{ContentEncoding, HttpTransport, MockTransport, PackEffort};
 use apptuit::{
     Client as NativeClient, Error, RetryPolicy, Sanitizer, Tags, TimeRange, TimeSeries as Series,
     TimeSeriesName, Timestamp,
@@ -12,11 +13,15 @@ use apptuit::{
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyList};
 
+use crate::call::interruptible;
 use crate::errors::{self, value_error};
-use crate::names;
 use crate::points::DataPoint;
 use crate::series::TimeSeries;
-use crate::values;
+use crate::transport::{self, Hook, Transport};
+use crate::{log, names, values};
+
+/// Native clients that are kept, one for each timeout and number of retries.
+const MAX_KEPT: usize = 8;
 
 /// An output of a query: its id and its series.
 type Output = (String, Vec<Py<TimeSeries>>);
@@ -25,7 +30,8 @@ type Output = (String, Vec<Py<TimeSeries>>);
 #[pyclass(frozen, module = "apptuit._native")]
 pub(crate) struct Client {
     settings: Settings,
-    transport: SharedTransport,
+    // Locked under the interpreter's lock only, and not for long: a fork finds it unlocked.
+    kept: Mutex<Kept>,
 }
 
 struct Settings {
@@ -34,33 +40,81 @@ struct Settings {
     global_tags: Tags,
     sanitizer: Sanitizer,
     user_agent: String,
+    packing: (ContentEncoding, PackEffort),
+    hook: Option<Arc<Hook>>,
 }
 
-/// A pool of connections that several native clients use.
-#[derive(Clone, Debug)]
-struct SharedTransport(Arc<HttpTransport>);
-
-impl Transport for SharedTransport {
-    fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        self.0.send(request)
-    }
+/// What is made once for many calls, by one process.
+#[derive(Default)]
+struct Kept {
+    process: u32,
+    transport: Option<Transport>,
+    clients: Vec<((Duration, u32), NativeClient)>,
 }
 
 impl Client {
     /// The native client with the settings of one call: the time it may take, and its retries.
-    pub(crate) fn native(&self, timeout: Duration, retries: u32) -> Result<NativeClient, Error> {
-        let Settings { token, endpoint, global_tags, sanitizer, user_agent } = &self.settings;
+    pub(crate) fn native(
+        &self,
+        py: Python<'_>,
+        timeout: Duration,
+        retries: u32,
+    ) -> PyResult<NativeClient> {
+        let native = self.kept(py, timeout, retries);
+        native.map_err(|error| errors::of_send(py, &error, &[]))
+    }
+
+    fn kept(
+        &self,
+        _locked: Python<'_>,
+        timeout: Duration,
+        retries: u32,
+    ) -> Result<NativeClient, Error> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.process != process::id() {
+            // After a fork the connections are the parent's.
+            *kept = Kept { process: process::id(), ..Kept::default() };
+        }
+        let key = (timeout, retries);
+        if let Some((_, native)) = kept.clients.iter().find(|(of, _)| *of == key) {
+            return Ok(native.clone());
+        }
+        let transport = match (&kept.transport, &self.settings.hook) {
+            (Some(transport), _) => transport.clone(),
+            (None, Some(hook)) => Transport::Python(hook.clone()),
+            (None, None) => Transport::Http(Arc::new(HttpTransport::new()?)),
+        };
+        kept.transport = Some(transport.clone());
+        let native = self.settings.client(timeout, retries, transport)?;
+        if kept.clients.len() == MAX_KEPT {
+            kept.clients.remove(0);
+        }
+        kept.clients.push((key, native.clone()));
+        Ok(native)
+    }
+}
+
+impl Settings {
+    fn client(
+        &self,
+        timeout: Duration,
+        retries: u32,
+        transport: Transport,
+    ) -> Result<NativeClient, Error> {
         NativeClient::builder()
             .ignore_environment()
-            .token(token)
-            .endpoint(endpoint)
-            .global_tags(global_tags.clone())
-            .sanitizer(*sanitizer)
-            .user_agent(user_agent)
+            .token(&self.token)
+            .endpoint(&self.endpoint)
+            .global_tags(self.global_tags.clone())
+            .sanitizer(self.sanitizer)
+            .user_agent(&self.user_agent)
+            .compression(self.packing.0)
+            .pack_effort(self.packing.1)
             .timeout(timeout)
             .query_timeout(timeout)
             .retry(RetryPolicy::exponential(retries))
-            .transport(self.transport.clone())
+            .on_warning(log::warning)
+            .transport(transport)
             .build()
     }
 }
@@ -111,10 +165,24 @@ pub(crate) fn default_endpoint() -> Result<String, Error> {
     Ok(client.transport(MockTransport::new()).build()?.endpoint().to_owned())
 }
 
+/// How bodies are packed, by the word for it.
+fn packing(word: &str) -> PyResult<(ContentEncoding, PackEffort)> {
+    match word {
+        "default" => Ok((ContentEncoding::Deflate, PackEffort::Default)),
+        "fast" => Ok((ContentEncoding::Deflate, PackEffort::Fast)),
+        "gzip" => Ok((ContentEncoding::Gzip, PackEffort::Default)),
+        "none" => Ok((ContentEncoding::Identity, PackEffort::Default)),
+        _ => Err(value_error(format!(
+            "`{word}` is no compression: expected 'default', 'fast', 'gzip' or 'none'"
+        ))),
+    }
+}
+
 #[pymethods]
 impl Client {
     #[new]
-    #[pyo3(signature = (*, token, endpoint, global_tags, sanitize_mode, user_agent))]
+    #[expect(clippy::too_many_arguments, reason = "Python passes them by name")]
+    #[pyo3(signature = (*, token, endpoint, global_tags, sanitize_mode, user_agent, compression, transport))]
     fn new(
         py: Python<'_>,
         token: String,
@@ -122,19 +190,27 @@ impl Client {
         global_tags: &Bound<'_, PyDict>,
         sanitize_mode: Option<&str>,
         user_agent: String,
+        compression: &str,
+        transport: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let global_tags = values::tags(global_tags)?;
-        let sanitizer = names::sanitizer(sanitize_mode)?;
-        let transport = HttpTransport::new().map_err(|error| errors::of_send(py, &error, &[]))?;
-        let client = Self {
-            settings: Settings { token, endpoint, global_tags, sanitizer, user_agent },
-            transport: SharedTransport(Arc::new(transport)),
+        let settings = Settings {
+            token,
+            endpoint,
+            global_tags: values::tags(global_tags)?,
+            sanitizer: names::sanitizer(sanitize_mode)?,
+            user_agent,
+            packing: packing(compression)?,
+            hook: transport.map(Hook::new).transpose()?.map(Arc::new),
         };
+        let client = Self { settings, kept: Mutex::default() };
         // Refuses settings that make no sense here, and not at the first call.
-        client
-            .native(Duration::from_secs(1), 0)
-            .map_err(|error| errors::of_send(py, &error, &[]))?;
+        client.native(py, Duration::from_secs(1), 0)?;
         Ok(client)
+    }
+
+    /// Lets go of the connections. A later call makes new ones.
+    fn close(&self) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
     }
 
     fn send(
@@ -148,8 +224,12 @@ impl Client {
         let points = points.iter().map(to_model).collect::<PyResult<Vec<_>>>()?;
         let sent = points.iter().map(|point| (point.name(), point.value().is_finite()));
         self.check(sent.enumerate())?;
-        py.detach(|| self.native(seconds(timeout), retry_count)?.send(&points))
-            .map_err(|error| errors::of_send(py, &error, &points))
+        let native = self.native(py, seconds(timeout), retry_count)?;
+        let ((sent, points), raised) = interruptible(py, move |interrupt| {
+            let sent = native.send_until(&points, interrupt);
+            (sent, points)
+        })?;
+        sent.map_err(|error| transport::caused(py, errors::of_send(py, &error, &points), raised))
     }
 
     fn send_series(
@@ -163,14 +243,16 @@ impl Client {
         let series = series.iter().map(to_model).collect::<PyResult<Vec<_>>>()?;
         let finite = |one: &Series| one.values().iter().all(|value| value.is_finite());
         self.check(series.iter().map(|one| (one.name(), finite(one))).enumerate())?;
-        py.detach(|| self.native(seconds(timeout), retry_count)?.send_series(&series))
-            .map_err(|error| errors::of_send(py, &error, &[]))
+        let native = self.native(py, seconds(timeout), retry_count)?;
+        let (sent, raised) =
+            interruptible(py, move |interrupt| native.send_series_until(&series, interrupt))?;
+        sent.map_err(|error| transport::caused(py, errors::of_send(py, &error, &[]), raised))
     }
 
     fn query(
         &self,
         py: Python<'_>,
-        text: &str,
+        text: String,
         start: &Bound<'_, PyAny>,
         end: Option<&Bound<'_, PyAny>>,
         timeout: f64,
@@ -180,9 +262,11 @@ impl Client {
         // Without an end up to now, the second that is under way included.
         let now = || Ok(Timestamp::from_secs(Timestamp::now().as_secs() + 1));
         let range = TimeRange::new(start, end.map_or_else(now, values::timestamp)?);
-        let answer = py
-            .detach(|| self.native(seconds(timeout), retry_count)?.query(text, range))
-            .map_err(|error| errors::of_query(py, &error))?;
+        let native = self.native(py, seconds(timeout), retry_count)?;
+        let (answer, raised) =
+            interruptible(py, move |interrupt| native.query_until(&text, range, interrupt))?;
+        let answer =
+            answer.map_err(|error| transport::caused(py, errors::of_query(py, &error), raised))?;
         answer
             .iter()
             .map(|output| {

@@ -3,17 +3,20 @@
 //! Arguments become the values of the crate `apptuit` under the interpreter's lock; encoding,
 //! sending, retrying, reporting and parsing happen without it.
 
+mod call;
 mod client;
 mod errors;
 mod exit;
 mod frame;
 mod instruments;
+mod log;
 mod names;
 mod pickle;
 mod points;
 mod registry;
 mod reporter;
 mod series;
+mod transport;
 mod values;
 
 use pyo3::prelude::*;

@@ -50,8 +50,7 @@ impl Clock for StandingClock {
 
 impl Reporter {
     fn builder(&self, py: Python<'_>) -> PyResult<ReporterBuilder> {
-        let client = self.client.get().native(TIMEOUT, self.retry_count);
-        let client = client.map_err(|error| errors::of_send(py, &error, &[]))?;
+        let client = self.client.get().native(py, TIMEOUT, self.retry_count)?;
         let on_error = self.on_error.clone_ref(py);
         Ok(NativeReporter::builder(self.registry.get().native().clone(), client)
             .interval(self.interval)

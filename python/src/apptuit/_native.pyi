@@ -35,6 +35,8 @@ __version__: str
 
 _Number = Union[SupportsFloat, SupportsIndex]
 _Value = Union[_Number, str, bytes]
+_Answer = tuple[int, Optional[Mapping[str, str]], bytes]
+_Transport = Callable[[str, str, dict[str, str], bytes, float], _Answer]
 
 # Names, points and series.
 
@@ -123,7 +125,10 @@ class Client:
         global_tags: Mapping[str, Any],
         sanitize_mode: Optional[str],
         user_agent: str,
+        compression: str,
+        transport: Optional[_Transport],
     ) -> Client: ...
+    def close(self) -> None: ...
     def send(self, points: list[DataPoint], timeout: float, retry_count: int) -> None: ...
     def send_series(self, series: list[TimeSeries], timeout: float, retry_count: int) -> None: ...
     def query(

@@ -22,6 +22,7 @@ from .utils import (
 
 if TYPE_CHECKING:
     import pandas
+    from typing_extensions import Self
 
 __all__ = [
     "DEFAULT_ENDPOINT",
@@ -40,6 +41,9 @@ DEFAULT_ENDPOINT: str = _native.DEFAULT_ENDPOINT
 MAX_TAGS_LIMIT = 25
 
 Seconds = Union[int, float]
+# method, url, headers, body, timeout -> status, headers, body
+Answer = tuple[int, Optional[Mapping[str, str]], bytes]
+Transport = Callable[[str, str, dict[str, str], bytes, float], Answer]
 
 
 class _Default(str):
@@ -62,7 +66,14 @@ class Apptuit:
     `token` is looked up in `APPTUIT_API_TOKEN` if it is not given, and `api_endpoint` in
     `APPTUIT_API_ENDPOINT`. `global_tags` go with every point; without any, those of `APPTUIT_TAGS`
     do, unless `ignore_environ_tags`. `sanitize_mode` is "prometheus", "apptuit", or None to send
-    names as they are.
+    names as they are. `compression` is "default", "fast" (somewhat larger bodies, sooner made),
+    "gzip" or "none".
+
+    `transport` is called instead of using the network, as
+    `transport(method, url, headers, body, timeout)`, for a `(status, headers, body)`; the body is
+    that of the wire, compressed. What it raises counts as a failure: a ConnectionError or a
+    TimeoutError is one that may pass, any other exception is the cause of what the call raises. It
+    may be called on any thread.
 
     Calls do their work without the interpreter's lock, so other threads go on running. From
     asyncio, use `asyncio.to_thread(client.send, points)`.
@@ -75,6 +86,9 @@ class Apptuit:
         global_tags: Optional[Mapping[str, Any]] = None,
         ignore_environ_tags: bool = False,
         sanitize_mode: Optional[str] = "prometheus",
+        *,
+        compression: str = "default",
+        transport: Optional[Transport] = None,
     ) -> None:
         self.sanitizer = _sanitizer(sanitize_mode)
         self.token = token or _get_token_from_environment()
@@ -92,10 +106,22 @@ class Apptuit:
             global_tags=self._global_tags,
             sanitize_mode=sanitize_mode or None,
             user_agent=f"apptuit-py-{_native.__version__}, Py-{platform.python_version()}",
+            compression=compression,
+            transport=transport,
         )
 
     def __repr__(self) -> str:
         return f"Apptuit(endpoint={self.endpoint!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connections; a later call makes new ones."""
+        self._client.close()
 
     @property
     def put_apiurl(self) -> str:

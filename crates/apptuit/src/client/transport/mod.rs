@@ -57,6 +57,11 @@ impl Request {
         header.map(|(_, value)| value.as_str())
     }
 
+    /// All headers, names with their values. That of the token is one of them.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (*name, value.as_str()))
+    }
+
     /// The body as it travels, compressed.
     pub fn body(&self) -> &[u8] {
         &self.body
