@@ -14,22 +14,25 @@ use crate::fork;
 /// Calls into Python; `None` if the interpreter is being shut down.
 pub(crate) fn attach<R>(call: impl FnOnce(Python<'_>) -> R) -> Option<R> {
     fork::at_rest(|| {
-        Python::try_attach(|py| {
-            let parked = ParkInsteadOfUnwinding(());
-            let result = call(py);
-            parked.done();
-            result
-        })
+        let parked = ParkInsteadOfUnwinding::new();
+        let result = Python::try_attach(call);
+        parked.done();
+        result
     })
 }
 
 /// Parks the thread if it is dropped by anything but a panic.
-struct ParkInsteadOfUnwinding(());
+pub(crate) struct ParkInsteadOfUnwinding(());
 
 impl ParkInsteadOfUnwinding {
+    /// Guards what follows, until [`done`](Self::done).
+    pub(crate) fn new() -> Self {
+        Self(())
+    }
+
     /// Python has returned.
     #[expect(clippy::mem_forget, reason = "the guard's drop is what must not happen")]
-    fn done(self) {
+    pub(crate) fn done(self) {
         mem::forget(self);
     }
 }

@@ -14,11 +14,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
+use apptuit::ErrorKind;
 use apptuit::client::{Request, Response, Transport, TransportError};
 use apptuit::metrics::fork::{Hold, hold};
-use apptuit::metrics::{Clock, SystemClock};
-use apptuit::{ErrorKind, Timestamp};
 use pyo3::prelude::*;
+
+use crate::signals;
 
 /// The longest time a fork waits for threads to rest. What they do with a pass is to compute and to
 /// write files; a disk that hangs must not hang the fork.
@@ -42,7 +43,7 @@ struct Pass(Cell<bool>);
 
 struct Still {
     passes: MutexGuard<'static, usize>,
-    _lanes: Hold,
+    lanes: Option<Hold>,
 }
 
 fn passes() -> MutexGuard<'static, usize> {
@@ -111,25 +112,12 @@ pub(crate) fn at_rest<R>(wait: impl FnOnce() -> R) -> R {
     wait()
 }
 
-/// The machine's clocks, for threads of Rust's: they rest in its pauses, and work from the first on.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RestingClock;
-
-impl Clock for RestingClock {
-    fn now(&self) -> Duration {
-        SystemClock.now()
-    }
-
-    fn timestamp(&self) -> Timestamp {
-        SystemClock.timestamp()
-    }
-
-    fn pause(&self, span: Duration, wait: &dyn Fn(Duration) -> bool) -> bool {
-        MINE.with(Pass::give_back);
-        let is_woken = wait(span);
-        MINE.with(Pass::take);
-        is_woken
-    }
+/// Waits in a pause of the clock. A thread of Rust's has a pass from its first pause on.
+pub(crate) fn pause(wait: impl FnOnce() -> bool) -> bool {
+    MINE.with(Pass::give_back);
+    let is_woken = wait();
+    MINE.with(Pass::take);
+    is_woken
 }
 
 /// A transport of one process: threads rest in it, and the child of a fork cannot send with it.
@@ -145,13 +133,15 @@ impl<T> OwnTransport<T> {
     }
 }
 
-impl<T: Transport> Transport for OwnTransport<T> {
+impl<T: Transport + Clone + 'static> Transport for OwnTransport<T> {
     fn send(&self, request: &Request) -> Result<Response, TransportError> {
         if self.generation != generation() {
-            let message = "the process was forked in the middle of this report, which is its parent's";
+            let message =
+                "the process was forked in the middle of this report, which is its parent's";
             return Err(TransportError::new(ErrorKind::Unreachable, message));
         }
-        at_rest(|| self.transport.send(request))
+        let (transport, request) = (self.transport.clone(), request.clone());
+        at_rest(|| signals::answer(move || transport.send(&request)))
     }
 }
 
@@ -160,46 +150,22 @@ pub(crate) fn generation() -> u64 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// Something that each process makes for itself, as connections. Asked for under the interpreter's
-/// lock only, so that no fork finds it locked.
-#[derive(Debug)]
-pub(crate) struct PerProcess<T>(Mutex<Option<(u64, T)>>);
-
-impl<T: Clone> PerProcess<T> {
-    pub(crate) const fn new() -> Self {
-        Self(Mutex::new(None))
-    }
-
-    /// That of this process, made if there is none yet.
-    #[expect(clippy::mem_forget, reason = "what a parent uses is in an unknown state in its child")]
-    pub(crate) fn get<E>(
-        &self,
-        _py: Python<'_>,
-        make: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
-        let now = generation();
-        let made = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((generation, made)) = &*made()
-            && *generation == now
-        {
-            return Ok(made.clone());
-        }
-        let new = make()?;
-        std::mem::forget(made().replace((now, new.clone())));
-        Ok(new)
-    }
-}
-
 /// Before a fork: waits until other threads rest, and keeps them so.
 #[pyfunction]
 pub(crate) fn before_fork(py: Python<'_>) {
+    if STILL.with_borrow(Option::is_some) {
+        return;
+    }
     py.detach(|| {
-        if STILL.with_borrow(Option::is_some) {
-            return;
-        }
         let waited = RETURNED.wait_timeout_while(passes(), PATIENCE, |passes| *passes > 0);
         let passes = waited.unwrap_or_else(PoisonError::into_inner).0;
-        STILL.set(Some(Still { passes, _lanes: hold() }));
+        STILL.set(Some(Still { passes, lanes: None }));
+    });
+    // Under the interpreter's lock, as instruments are used: who has these without it needs no other.
+    STILL.with_borrow_mut(|still| {
+        if let Some(still) = still {
+            still.lanes = Some(hold());
+        }
     });
 }
 

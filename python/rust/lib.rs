@@ -5,17 +5,22 @@
 
 mod call;
 mod client;
+mod clock;
 mod errors;
 mod exit;
+mod fork;
 mod frame;
 mod instruments;
 mod log;
 mod names;
 mod pickle;
 mod points;
+mod process;
 mod registry;
 mod reporter;
 mod series;
+mod signals;
+mod source;
 mod transport;
 mod values;
 
@@ -25,6 +30,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::client::{Client, environment_tags};
+    #[pymodule_export]
+    use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork};
     #[pymodule_export]
     use super::frame::frame;
     #[pymodule_export]
@@ -36,9 +43,11 @@ mod _native {
     #[pymodule_export]
     use super::points::DataPoint;
     #[pymodule_export]
+    use super::process::process_usage;
+    #[pymodule_export]
     use super::registry::MetricsRegistry;
     #[pymodule_export]
-    use super::reporter::Reporter;
+    use super::reporter::{Reporter, stop_all};
     #[pymodule_export]
     use super::series::TimeSeries;
 

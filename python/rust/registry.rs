@@ -1,7 +1,6 @@
 //! The registry as a Python object: the native one, and the Python objects of its instruments.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use apptuit::metrics::{Metric, Registry};
 use pyo3::exceptions::{PyLookupError, PyTypeError};
@@ -11,14 +10,11 @@ use pyo3::types::{PyDict, PyString, PyWeakrefReference};
 use pyo3::{PyClass, PyTraverseError, PyVisit};
 
 use crate::errors::value_error;
-use crate::exit::ParkInsteadOfUnwinding;
 use crate::instruments::{CallbackGauge, Counter, Gauge, Histogram, Meter, SimpleGauge, Timer};
-
-/// Those who are told when a gauge cannot be read: called with its name and the exception.
-type Listeners = Arc<Mutex<Vec<Py<PyAny>>>>;
+use crate::{exit, fork};
 
 /// Gauges that could not be read: their names, and what they raised.
-type Failed = Vec<(String, PyErr)>;
+pub(crate) type Failed = Vec<(String, PyErr)>;
 
 thread_local! {
     /// Where this thread's failures to read a gauge go, if it asked to have them.
@@ -29,7 +25,6 @@ thread_local! {
 #[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
 pub(crate) struct MetricsRegistry {
     registry: Registry,
-    listeners: Listeners,
     counters: Py<PyDict>,
     gauges: Py<PyDict>,
     histograms: Py<PyDict>,
@@ -42,20 +37,22 @@ impl MetricsRegistry {
         &self.registry
     }
 
-    /// Tells `listener` of gauges that cannot be read while a thread of Rust's collects.
-    pub(crate) fn listen(&self, listener: Py<PyAny>) {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
-    }
-
-    /// Ends what [`listen`](Self::listen) began.
-    pub(crate) fn unlisten(&self, listener: &Py<PyAny>) {
-        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.retain(|other| !other.is(listener));
+    /// A registry of Python's over a native one.
+    pub(crate) fn over(py: Python<'_>, registry: Registry) -> Self {
+        let table = || PyDict::new(py).unbind();
+        Self {
+            registry,
+            counters: table(),
+            gauges: table(),
+            histograms: table(),
+            meters: table(),
+            timers: table(),
+        }
     }
 
     /// What all instruments say, and the gauges that could not be read.
     fn dump(&self, py: Python<'_>) -> (Vec<Metric>, Failed) {
-        collecting(|| py.detach(|| self.registry.dump()))
+        collecting(|| fork::detach(py, || self.registry.dump()))
     }
 
     fn tables(&self) -> [&Py<PyDict>; 5] {
@@ -68,22 +65,17 @@ impl MetricsRegistry {
     /// garbage collector finds it.
     fn ask(&self, key: &str, gauge: &Bound<'_, Gauge>) -> PyResult<()> {
         let gauge = PyWeakrefReference::new(gauge)?.unbind();
-        let (name, listeners) = (key.to_owned(), Arc::clone(&self.listeners));
+        let name = key.to_owned();
         self.registry.gauge_fn(key, move || {
             // None: the interpreter is being shut down.
-            Python::try_attach(|py| {
-                let parked = ParkInsteadOfUnwinding::new();
-                let value = match read(gauge.bind(py)) {
-                    Ok(value) => value,
-                    Err(error) => {
-                        failed(py, &name, error, &listeners);
-                        f64::NAN
-                    }
-                };
-                parked.done();
-                value
-            })
-            .unwrap_or(f64::NAN)
+            let value = exit::attach(|py| match read(gauge.bind(py)) {
+                Ok(value) => value,
+                Err(error) => {
+                    failed(&name, error);
+                    f64::NAN
+                }
+            });
+            value.unwrap_or(f64::NAN)
         });
         Ok(())
     }
@@ -93,16 +85,7 @@ impl MetricsRegistry {
 impl MetricsRegistry {
     #[new]
     fn new(py: Python<'_>) -> Self {
-        let table = || PyDict::new(py).unbind();
-        Self {
-            registry: Registry::new(),
-            listeners: Listeners::default(),
-            counters: table(),
-            gauges: table(),
-            histograms: table(),
-            meters: table(),
-            timers: table(),
-        }
+        Self::over(py, Registry::new())
     }
 
     fn counter(&self, key: &Bound<'_, PyString>) -> PyResult<Py<Counter>> {
@@ -217,6 +200,18 @@ impl MetricsRegistry {
         Ok(dump)
     }
 
+    /// Forgets the instruments of this name, of every kind.
+    fn _forget(&self, key: &Bound<'_, PyString>) -> PyResult<()> {
+        self.registry.remove(key.to_str()?);
+        for table in self.tables() {
+            let table = table.bind(key.py());
+            if table.contains(key)? {
+                table.del_item(key)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Forgets all instruments; those that are held go on counting, unreported.
     fn clear(&self, py: Python<'_>) {
         self.registry.clear();
@@ -265,25 +260,13 @@ pub(crate) fn collecting<T>(collect: impl FnOnce() -> T) -> (T, Failed) {
     (collected, FAILED.replace(before).unwrap_or_default())
 }
 
-/// Hands a failure to the caller of this thread's [`collecting`], or else to the listeners.
-fn failed(py: Python<'_>, name: &str, error: PyErr, listeners: &Listeners) {
-    let error = FAILED.with_borrow_mut(|failed| match failed {
-        Some(failed) => {
+/// Hands a failure to the caller of this thread's [`collecting`].
+fn failed(name: &str, error: PyErr) {
+    FAILED.with_borrow_mut(|failed| {
+        if let Some(failed) = failed {
             failed.push((name.to_owned(), error));
-            None
         }
-        None => Some(error),
     });
-    let Some(error) = error else { return };
-    let listening: Vec<_> = {
-        let listeners = listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.iter().map(|listener| listener.clone_ref(py)).collect()
-    };
-    for listener in listening {
-        if let Err(raised) = listener.call1(py, (name, error.value(py))) {
-            raised.write_unraisable(py, Some(listener.bind(py)));
-        }
-    }
 }
 
 /// The value of a gauge now; NaN if the gauge is gone.

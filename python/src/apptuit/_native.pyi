@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable, Mapping
+from os import PathLike
 from types import TracebackType
 from typing import Any, Optional, SupportsFloat, SupportsIndex, TypeVar, Union, final, overload
 
@@ -22,12 +23,17 @@ __all__ = [
     "Timer",
     "TimerContext",
     "__version__",
+    "after_fork_in_child",
+    "after_fork_in_parent",
+    "before_fork",
     "decode_metric",
     "encode_metric",
     "environment_tags",
     "frame",
     "is_valid_name",
+    "process_usage",
     "sanitize",
+    "stop_all",
 ]
 
 DEFAULT_ENDPOINT: str
@@ -145,18 +151,35 @@ class Reporter:
     def __new__(
         cls,
         *,
-        registry: MetricsRegistry,
         client: Client,
         interval: float,
         prefix: str,
         tags: Mapping[str, Any],
         retry_count: int,
+        spool_dir: Union[str, PathLike[str], None],
+        queue_points: Optional[int],
+        queue_bytes: Optional[int],
+        drop_newest: bool,
+        prepare: Callable[[Any], tuple[list[Any], list[tuple[str, str]]]],
         on_error: Callable[[Exception], None],
-        on_unreadable: Callable[[str, BaseException], None],
     ) -> Reporter: ...
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-    def report_now(self, timestamp: Optional[_Number]) -> None: ...
+    def set_clock(self, clock: Optional[Any]) -> None: ...
+    def start(self, delay: float) -> None: ...
+    def stop(self, timeout: float) -> Optional[Exception]: ...
+    def report_now(self, registry: Optional[Any], timestamp: Optional[_Number]) -> None: ...
+    def flush(self, timeout: float) -> tuple[int, int, int, int]: ...
+    def ledger(self) -> tuple[int, int, int, int, dict[str, int]]: ...
+    def self_metrics(self) -> MetricsRegistry: ...
+    def abandon(self) -> None: ...
+
+def stop_all(reporters: list[Reporter], timeout: float) -> None: ...
+def process_usage() -> list[tuple[str, Optional[str], float]]: ...
+
+# Forks.
+
+def before_fork() -> None: ...
+def after_fork_in_parent() -> None: ...
+def after_fork_in_child() -> None: ...
 
 # Instruments.
 
@@ -254,3 +277,4 @@ class MetricsRegistry:
     def get_metrics(self, key: str) -> dict[str, float]: ...
     def dump_metrics(self) -> dict[str, dict[str, float]]: ...
     def clear(self) -> None: ...
+    def _forget(self, key: str) -> None: ...
