@@ -14,10 +14,10 @@ use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyList};
 
 use crate::call::interruptible;
-use crate::clock::RestingClock;
 use crate::errors::{self, value_error};
 use crate::fork::OwnTransport;
 use crate::points::DataPoint;
+use crate::report_clock::RestingClock;
 use crate::series::TimeSeries;
 use crate::transport::{self, Hook, Transport};
 use crate::{log, names, values};

@@ -17,9 +17,12 @@ mod pickle;
 mod points;
 mod process;
 mod registry;
+mod report_clock;
 mod reporter;
+mod samples;
 mod series;
 mod signals;
+mod snapshot;
 mod source;
 mod transport;
 mod values;
@@ -36,7 +39,7 @@ mod _native {
     use super::frame::frame;
     #[pymodule_export]
     use super::instruments::{
-        CallbackGauge, Counter, Gauge, Histogram, Meter, SimpleGauge, Snapshot, Timer, TimerContext,
+        CallbackGauge, Counter, Gauge, Histogram, Meter, SimpleGauge, Timer, TimerContext,
     };
     #[pymodule_export]
     use super::names::{TimeSeriesName, decode_metric, encode_metric, is_valid_name, sanitize};
@@ -49,7 +52,11 @@ mod _native {
     #[pymodule_export]
     use super::reporter::{Reporter, stop_all};
     #[pymodule_export]
+    use super::samples::{ExpDecayingSample, ExpWeightedMovingAvg, SlidingTimeWindowSample};
+    #[pymodule_export]
     use super::series::TimeSeries;
+    #[pymodule_export]
+    use super::snapshot::Snapshot;
 
     use pyo3::exceptions::PyRuntimeError;
     use pyo3::prelude::*;

@@ -1,5 +1,7 @@
 //! Names of series, and tags inside a plain name.
 
+use std::borrow::Cow;
+
 use apptuit::{Sanitizer, TimeSeriesName as Name};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -64,8 +66,8 @@ impl TimeSeriesName {
         Ok(format!("{}{{{}}}", self.text(py)?, parts.join(", ")))
     }
 
-    fn text<'py>(&'py self, py: Python<'py>) -> PyResult<&'py str> {
-        self.metric.as_ref().ok_or_else(|| value_error("the metric has no name"))?.to_str(py)
+    fn text<'py>(&'py self, py: Python<'py>) -> PyResult<Cow<'py, str>> {
+        self.metric.as_ref().ok_or_else(|| value_error("the metric has no name"))?.to_cow(py)
     }
 }
 
@@ -113,7 +115,7 @@ impl TimeSeriesName {
     fn __str__(&self, py: Python<'_>) -> PyResult<String> {
         let none = PyDict::new(py);
         let tags = self.tags.as_ref().map_or(&none, |tags| tags.bind(py));
-        encode_text(self.text(py)?, tags)
+        encode_text(&self.text(py)?, tags)
     }
 
     #[staticmethod]
@@ -164,7 +166,7 @@ pub(crate) fn encode_metric(
     let tags = given.and_then(|tags| tags.cast::<PyDict>().ok()).ok_or_else(|| {
         value_error(format!("cannot encode the tags of `{metric_name}`: expected a dict"))
     })?;
-    encode_text(metric.to_str(metric_name.py())?, tags)
+    encode_text(&metric.to_cow(metric_name.py())?, tags)
 }
 
 /// The metric and the tags inside a string; the tags keep the types their JSON has.
@@ -179,7 +181,7 @@ pub(crate) fn decode_metric<'py>(
     let text = encoded_metric_name
         .cast::<PyString>()
         .map_err(|_| type_error(format!("`{encoded_metric_name}` is no name: expected text")))?;
-    let text = text.to_str()?;
+    let text = text.to_cow()?;
     let Some(brace) = text.find('{') else {
         return Ok((text.trim().to_owned(), PyDict::new(py)));
     };

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use apptuit::reporter::{FlushReport, HostTag, Ledger, OnFull, RunningReporter, SpoolOptions};
 use apptuit::{Error, ErrorKind, Reporter as NativeReporter};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::client::Client;
-use crate::clock::ReportClock;
 use crate::errors::{self, value_error};
+use crate::instruments::{Counter, Timer};
 use crate::registry::MetricsRegistry;
+use crate::report_clock::ReportClock;
 use crate::source::Source;
 use crate::{exit, fork, signals, values};
 
@@ -164,9 +166,22 @@ impl Reporter {
         Ok((recorded, delivered, ledger.spooled(), ledger.queued(), dropped))
     }
 
-    /// The numbers about sending.
-    fn self_metrics(&self, py: Python<'_>) -> MetricsRegistry {
-        MetricsRegistry::over(py, self.native.self_metrics().clone())
+    /// The numbers about sending: a timer of this name and counters of these.
+    fn self_metrics(
+        &self,
+        py: Python<'_>,
+        timer: String,
+        counters: Vec<String>,
+    ) -> PyResult<Py<PyAny>> {
+        let (native, registry) = (self.native.self_metrics(), py.get_type::<MetricsRegistry>());
+        let registry = registry.call0()?;
+        for name in counters {
+            let counter = Counter::over(native.counter(&*name));
+            registry.call_method1(intern!(py, "add"), (name, counter))?;
+        }
+        let over = Timer::over(native.timer(&*timer));
+        registry.call_method1(intern!(py, "add"), (timer, over))?;
+        Ok(registry.unbind())
     }
 
     /// In the child of a fork: leaves all of it to the parent.

@@ -72,8 +72,7 @@ impl MetricSource for Source {
                 Part::Registry(registry) => {
                     let collect = || collect_each(&registry, prefix, timestamp, &mut *take);
                     let (more, failed) = collecting(collect);
-                    // A gauge that failed has said that it has no value, too.
-                    left.non_finite += more.non_finite.saturating_sub(failed.len() as u64);
+                    left.non_finite += more.non_finite;
                     left.skipped.extend(more.skipped);
                     left.skipped.extend(unreadable(failed));
                 }

@@ -65,7 +65,7 @@ fn tag_key(key: &Bound<'_, PyAny>) -> PyResult<String> {
 
 fn tag_value(key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<String> {
     if let Ok(text) = value.cast::<PyString>() {
-        return Ok(text.to_str()?.to_owned());
+        return Ok(text.to_cow()?.into_owned());
     }
     if let Ok(truth) = value.cast::<PyBool>() {
         return Ok(truth.is_true().to_string());

@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod body_key;
 mod encoded_name;
 mod error;
 mod json;

@@ -143,6 +143,14 @@ impl EmbeddedStore {
         background::everything(&self.shared, self.limits)
     }
 
+    /// The series that `selector` means, also those whose points cannot be read; `None` if there is
+    /// none of its metric.
+    pub fn names(&self, selector: &Selector) -> Option<Vec<TimeSeriesName>> {
+        let names = self.shared.names();
+        let numbers = names.matching(selector)?;
+        Some(numbers.iter().filter_map(|number| names.name(number)).collect())
+    }
+
     /// Removes the series that `selector` means with all their points, and returns how many there
     /// were once this is durable. Points of the same names that come later make new series.
     ///

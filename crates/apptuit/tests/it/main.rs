@@ -8,6 +8,7 @@ mod end_to_end;
 mod environment;
 #[cfg(feature = "testing")]
 mod fuzz;
+mod halves;
 mod hostile_network;
 mod ledger;
 mod promises;

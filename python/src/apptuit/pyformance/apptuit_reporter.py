@@ -247,7 +247,8 @@ class ApptuitReporter:
 
     @property
     def _meta_metrics_registry(self) -> MetricsRegistry:
-        return self._own().self_metrics()
+        counters = [NUMBER_OF_TOTAL_POINTS, NUMBER_OF_SUCCESSFUL_POINTS, NUMBER_OF_FAILED_POINTS]
+        return self._own().self_metrics(API_CALL_TIMER, counters)
 
     def _collect_data_points(
         self, registry: Any, timestamp: Union[int, float, None] = None

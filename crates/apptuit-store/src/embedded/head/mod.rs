@@ -3,12 +3,15 @@
 //! Points are moved from here to chunks (`compact`): blocks are [frozen](Head::freeze), written as
 //! chunks, and then [dropped](Head::thaw) from here.
 
+mod series;
+
 use std::hint::black_box;
 use std::sync::Arc;
 
 use apptuit_model::{TimeRange, Timestamp};
 
-use super::chunk::{self, Summary};
+pub(super) use self::series::Block;
+use self::series::{Scratch, Slot};
 use crate::SeriesId;
 use crate::points::Columns;
 
@@ -21,44 +24,15 @@ const FULL_POINTS: usize = 1000;
 /// Points whose places are looked at together before they are added.
 const TOUCHED: usize = 64;
 
-/// Points of one series, packed, in order of time, each instant once.
-#[derive(Debug)]
-pub(super) struct Block {
-    /// A chunk, as it would stand in the file.
-    pub(super) data: Box<[u8]>,
-    pub(super) summary: Summary,
-    /// No point is from a batch before this one.
-    first_batch: i64,
-}
-
-/// The points of a series that are in no chunk. Of one instant a later block has the later value,
-/// and `open` the latest.
-///
-/// It has one line of the processor's cache: points of a request are of many series, and each line
-/// is one to wait for.
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Active {
-    blocks: Vec<Arc<Block>>,
-    /// In order of time, each instant once.
-    open: Vec<(Timestamp, f64)>,
-    /// No point in `open` is from a batch before this one.
-    first_batch: i64,
-    /// The points in `blocks`.
-    packed: u32,
-    /// It is among [`Head::full`].
-    is_full: bool,
-}
-
 /// The points in memory. Series go by their number.
 #[derive(Debug, Default)]
 pub(super) struct Head {
-    series: Vec<Option<Box<Active>>>,
+    series: Vec<Slot>,
     /// Series with the points of a chunk, once each, until [`take_full`](Self::take_full).
     full: Vec<u32>,
     points: u64,
     bytes: u64,
-    columns: (Vec<Timestamp>, Vec<f64>),
+    scratch: Scratch,
 }
 
 /// What a series has in memory in some range of time, oldest writes first.
@@ -97,29 +71,26 @@ impl Head {
     /// Brings the places of some points into the processor's cache. Points of a request are of many
     /// series: to wait for the memory of one after the other takes most of the time of adding them.
     fn touch(&self, series: &[SeriesId]) {
-        let last = |series: &SeriesId| self.active(series.number())?.open.last();
-        let sum = series.iter().filter_map(last).fold(0, |sum, (at, _)| sum ^ at.as_millis());
+        let latest = |series: &SeriesId| self.slot(series.number())?.latest();
+        let sum = series.iter().filter_map(latest).fold(0, |sum, at| sum ^ at.as_millis());
         black_box(sum);
     }
 
     fn add_point(&mut self, number: u32, point: (Timestamp, f64), batch: i64) {
         let at = number as usize;
         if at >= self.series.len() {
-            self.series.resize_with(at + 1, || None);
+            self.series.resize_with(at + 1, Slot::default);
         }
-        let Some(series) = self.series.get_mut(at) else { return };
-        let series = series.get_or_insert_default();
-        if series.open.is_empty() {
-            series.first_batch = batch;
-        }
-        self.points += u64::from(series.insert(point));
+        let Some(slot) = self.series.get_mut(at) else { return };
+        self.points += u64::from(slot.insert(point, batch));
+        let Some(series) = slot.many_mut() else { return };
         // Series that get their points together are not to be packed together: one request would
         // wait for all of them.
         let early = if series.blocks.is_empty() { at % SPREAD } else { 0 };
-        if series.open.len() + early >= OPEN_POINTS {
-            self.bytes += series.pack(&mut self.columns);
+        if series.open_points() + early >= OPEN_POINTS {
+            self.bytes += series.pack(&mut self.scratch);
         }
-        if series.packed as usize + series.open.len() >= FULL_POINTS && !series.is_full {
+        if series.points() >= FULL_POINTS && !series.is_full {
             series.is_full = true;
             self.full.push(number);
         }
@@ -137,20 +108,12 @@ impl Head {
 
     /// Whether a series has points here.
     pub(super) fn has(&self, number: u32) -> bool {
-        self.active(number).is_some()
+        self.slot(number).is_some_and(|slot| !slot.is_empty())
     }
 
     /// The points of a series in `range`.
     pub(super) fn capture(&self, number: u32, range: TimeRange) -> Captured {
-        let Some(series) = self.active(number) else { return Captured::default() };
-        let overlaps = |block: &&Arc<Block>| {
-            block.summary.start <= range.end() && range.start() <= block.summary.end
-        };
-        let open = series.open.iter().filter(|(at, _)| range.contains(*at)).copied();
-        Captured {
-            blocks: series.blocks.iter().filter(overlaps).cloned().collect(),
-            open: open.collect(),
-        }
+        self.slot(number).map_or_else(Captured::default, |slot| slot.capture(range))
     }
 
     /// The series that are worth a chunk. Each is told of once, until it is frozen.
@@ -162,15 +125,15 @@ impl Head {
     pub(super) fn with_batches(&self, part: std::ops::Range<usize>, last: i64) -> Vec<u32> {
         let end = part.end.min(self.series.len());
         let part = (part.start..end).filter_map(|at| u32::try_from(at).ok());
-        let old = |number: &u32| self.first_batch(*number).is_some_and(|batch| batch <= last);
-        part.filter(old).collect()
+        let first_batch = |number: u32| self.slot(number)?.first_batch();
+        part.filter(|number| first_batch(*number).is_some_and(|batch| batch <= last)).collect()
     }
 
     /// The earliest batch that the series with numbers in `part` have points of.
     pub(super) fn first_batch_of(&self, part: std::ops::Range<usize>) -> Option<i64> {
         let part =
             self.series.get(part.start.min(self.series.len())..part.end.min(self.series.len()));
-        part?.iter().flatten().filter_map(|series| series.first_batch()).min()
+        part?.iter().filter_map(Slot::first_batch).min()
     }
 
     /// How many numbers of series there may be here.
@@ -182,9 +145,9 @@ impl Head {
     pub(super) fn freeze(&mut self, numbers: &[u32]) -> Vec<Frozen> {
         let mut frozen = Vec::with_capacity(numbers.len());
         for number in numbers {
-            let series = self.series.get_mut(*number as usize).and_then(Option::as_mut);
-            let Some(series) = series else { continue };
-            self.bytes += series.pack(&mut self.columns);
+            let slot = self.series.get_mut(*number as usize);
+            let Some(series) = slot.and_then(Slot::make_many) else { continue };
+            self.bytes += series.pack(&mut self.scratch);
             series.is_full = false;
             if !series.blocks.is_empty() {
                 frozen.push(Frozen { series: *number, blocks: series.blocks.clone() });
@@ -196,100 +159,31 @@ impl Head {
     /// Forgets blocks that are in chunks now.
     pub(super) fn thaw(&mut self, frozen: &Frozen) {
         let Some(slot) = self.series.get_mut(frozen.series as usize) else { return };
-        let Some(series) = slot else { return };
-        // The series may have been forgotten, and have begun again.
-        let same = |(one, other): (&Arc<Block>, &Arc<Block>)| Arc::ptr_eq(one, other);
-        let pairs = series.blocks.iter().zip(&frozen.blocks);
-        let count = pairs.take_while(|pair| same(*pair)).count();
-        for block in series.blocks.drain(..count) {
-            self.points -= block.summary.count as u64;
-            self.bytes -= block.data.len() as u64;
-            series.packed -= few(block.summary.count);
-        }
-        if series.blocks.is_empty() {
-            series.blocks = Vec::new();
-            if series.open.is_empty() {
-                *slot = None;
-            }
+        let Some(series) = slot.many_mut() else { return };
+        let (points, bytes) = series.drop_blocks(&frozen.blocks);
+        self.points -= points;
+        self.bytes -= bytes;
+        if series.points() == 0 {
+            *slot = Slot::Empty;
         }
     }
 
     /// Forgets all points of a series.
     pub(super) fn forget(&mut self, number: u32) {
         let Some(slot) = self.series.get_mut(number as usize) else { return };
-        let Some(series) = slot.take() else { return };
-        self.points -= u64::from(series.packed) + series.open.len() as u64;
+        let slot = std::mem::take(slot);
+        self.points -= slot.points();
+        let Slot::Many(series) = slot else { return };
         self.bytes -= series.blocks.iter().map(|block| block.data.len() as u64).sum::<u64>();
         if series.is_full {
             self.full.retain(|full| *full != number);
         }
     }
 
-    fn active(&self, number: u32) -> Option<&Active> {
-        self.series.get(number as usize)?.as_deref()
-    }
-
-    fn first_batch(&self, number: u32) -> Option<i64> {
-        self.active(number)?.first_batch()
+    fn slot(&self, number: u32) -> Option<&Slot> {
+        self.series.get(number as usize)
     }
 }
-
-impl Active {
-    /// Whether `open` has one point more: it may have had one of this instant.
-    fn insert(&mut self, (at, value): (Timestamp, f64)) -> bool {
-        match self.open.last_mut() {
-            Some((last, _)) if at < *last => {
-                match self.open.binary_search_by_key(&at, |(at, _)| *at) {
-                    Ok(place) => {
-                        if let Some(point) = self.open.get_mut(place) {
-                            point.1 = value;
-                        }
-                        return false;
-                    }
-                    Err(place) => self.open.insert(place, (at, value)),
-                }
-            }
-            Some((last, replaced)) if at == *last => {
-                *replaced = value;
-                return false;
-            }
-            _ => self.open.push((at, value)),
-        }
-        true
-    }
-
-    /// Makes a block of `open`, and answers how many bytes it has.
-    fn pack(&mut self, (timestamps, values): &mut (Vec<Timestamp>, Vec<f64>)) -> u64 {
-        if self.open.is_empty() {
-            return 0;
-        }
-        timestamps.clear();
-        values.clear();
-        timestamps.extend(self.open.iter().map(|(at, _)| *at));
-        values.extend(self.open.iter().map(|(_, value)| *value));
-        self.open.clear();
-        let mut data = Vec::new();
-        let summary = chunk::encode(timestamps, values, &mut data);
-        let bytes = data.len() as u64;
-        let (data, first_batch) = (data.into_boxed_slice(), self.first_batch);
-        self.blocks.push(Arc::new(Block { data, summary, first_batch }));
-        self.packed += few(summary.count);
-        bytes
-    }
-
-    /// The earliest batch with points here.
-    fn first_batch(&self) -> Option<i64> {
-        let open = (!self.open.is_empty()).then_some(self.first_batch);
-        self.blocks.first().map(|block| block.first_batch).or(open)
-    }
-}
-
-/// A count of points in memory.
-fn few(count: usize) -> u32 {
-    u32::try_from(count).expect("memory ends before 2^32 points of a series")
-}
-
-const _: () = assert!(size_of::<Active>() == 64);
 
 #[cfg(test)]
 mod tests {
@@ -299,6 +193,7 @@ mod tests {
 
     use super::*;
     use crate::Points;
+    use crate::embedded::chunk;
 
     fn points(rows: &[(u32, i64, f64)]) -> Points {
         let mut points = Points::default();
@@ -381,6 +276,20 @@ mod tests {
         }
         assert_eq!(read(&head, 1, TimeRange::ALL), BTreeMap::from([(0, 2.0)]));
         assert_eq!(head.points(), 1);
+    }
+
+    #[test]
+    fn one_point_is_read_replaced_and_forgotten() {
+        let mut head = Head::default();
+        head.add(points(&[(1, 7, 1.0), (2, 7, 1.0)]).columns(), 1, |_| false);
+        head.add(points(&[(1, 7, 2.0), (2, 6, 2.0)]).columns(), 2, |_| false);
+        assert_eq!(read(&head, 1, TimeRange::ALL), BTreeMap::from([(7, 2.0)]));
+        assert_eq!(read(&head, 1, range(0, 6)), BTreeMap::new());
+        assert_eq!(read(&head, 2, TimeRange::ALL), BTreeMap::from([(6, 2.0), (7, 1.0)]));
+        assert_eq!((head.points(), head.has(1), head.has(3)), (3, true, false));
+        assert_eq!((head.first_batch_of(0..2), head.first_batch_of(2..3)), (Some(1), Some(1)));
+        head.forget(1);
+        assert_eq!((head.points(), head.has(1), head.first_batch_of(0..2)), (2, false, None));
     }
 
     #[test]
