@@ -149,5 +149,13 @@ def serving(data: Path, *flags: str) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings of the machine out of the tests."""
-    for name in ("API_TOKEN", "TAGS", "API_ENDPOINT", "PY_TOKEN", "PY_TAGS", "DISABLE_HOST_TAG"):
+    for name in (
+        "API_TOKEN",
+        "TAGS",
+        "API_ENDPOINT",
+        "PY_TOKEN",
+        "PY_TAGS",
+        "DISABLE_HOST_TAG",
+        "SPOOL_DIR",
+    ):
         monkeypatch.delenv(f"APPTUIT_{name}", raising=False)
