@@ -156,6 +156,35 @@ fn a_client_with_many_requests_leaves_turns_to_others() {
 }
 
 #[test]
+fn a_client_with_many_queries_leaves_turns_to_others() {
+    run(async {
+        let store = Arc::new(Endless::default());
+        let (app, router) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
+        let get = |from: [u8; 4], path: &str| {
+            let request = Request::get(path).extension(Peer(from.into())).body(Body::empty());
+            let service = TowerToHyperService::new(router.clone());
+            let request = request.expect("a request");
+            tokio::spawn(async move { service.call(request).await.expect("an answer") })
+        };
+        let endless = "/api/query?start=0&q=fetch('m')";
+        let many: Vec<_> = (0..20).map(|_| get([10, 0, 0, 1], endless)).collect();
+        until(|| store.reading.load(Ordering::SeqCst) == 3).await;
+        for _ in 0..3 {
+            let quick = get([10, 0, 0, 2], "/api/query?start=0&q=fetch('other')");
+            let (_, kind, _) = failure(quick.await.expect("no panic")).await;
+            assert_eq!(kind, "ERROR_FETCHING_FROM_DATASOURCE");
+            let looked_up = get([10, 0, 0, 2], "/api/suggest?type=metrics").await;
+            assert_eq!(looked_up.expect("no panic").status(), 200);
+        }
+        assert_eq!(store.reading.load(Ordering::SeqCst), 3);
+        app.end();
+        for query in many {
+            assert_eq!(query.await.expect("no panic").status(), 503);
+        }
+    });
+}
+
+#[test]
 fn whoever_takes_nothing_of_an_answer_is_left() {
     run(async {
         let config = ServerConfig {
@@ -254,7 +283,7 @@ fn who_finds_no_turn_comes_back_later_and_who_leaves_ends_the_query() {
             let router = router.clone();
             async move { ask(&router, "GET", path, "").await }
         });
-        until(|| store.reading.load(Ordering::SeqCst)).await;
+        until(|| store.reading.load(Ordering::SeqCst) > 0).await;
 
         let second = ask(&router, "GET", path, "").await;
         assert_eq!(second.headers()["retry-after"], "5");
@@ -282,7 +311,7 @@ fn a_query_ends_when_the_connection_it_came_by_is_closed() {
         let mut caller = TcpStream::connect(address).await.expect("a connection");
         let request = "GET /api/query?start=0&q=fetch('m') HTTP/1.1\r\nHost: localhost\r\n\r\n";
         caller.write_all(request.as_bytes()).await.expect("it is sent");
-        until(|| store.reading.load(Ordering::SeqCst)).await;
+        until(|| store.reading.load(Ordering::SeqCst) > 0).await;
         assert!(!store.cancelled.load(Ordering::SeqCst));
         drop(caller);
         until(|| store.cancelled.load(Ordering::SeqCst)).await;
@@ -300,7 +329,7 @@ fn the_end_of_the_server_ends_queries() {
         let asked = tokio::spawn(async move {
             failure(ask(&router, "GET", "/api/query?start=0&q=fetch('m')", "").await).await
         });
-        until(|| store.reading.load(Ordering::SeqCst)).await;
+        until(|| store.reading.load(Ordering::SeqCst) > 0).await;
         app.end();
         let (status, _, message) = asked.await.expect("an answer");
         assert_eq!((status, message.as_str()), (503, "the server is being stopped"));

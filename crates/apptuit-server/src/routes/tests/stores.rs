@@ -173,10 +173,10 @@ impl Store for Gate {
     }
 }
 
-/// Reads until it is cancelled.
+/// Reads the metric `m` until it is cancelled, and has no other.
 #[derive(Debug, Default)]
 pub(super) struct Endless {
-    pub(super) reading: AtomicBool,
+    pub(super) reading: AtomicUsize,
     pub(super) cancelled: AtomicBool,
 }
 
@@ -201,11 +201,14 @@ impl Store for Endless {
 
     fn select(
         &self,
-        _: &Selector,
+        selector: &Selector,
         _: TimeRange,
         limits: &ReadLimits,
     ) -> Result<Option<Vec<TimeSeries>>, StoreError> {
-        self.reading.store(true, Ordering::SeqCst);
+        if selector.metric != "m" {
+            return Ok(None);
+        }
+        self.reading.fetch_add(1, Ordering::SeqCst);
         let cancelled = limits.cancelled.as_ref().expect("a query can be cancelled");
         for _ in 0..10_000 {
             if cancelled() {
