@@ -1,31 +1,38 @@
 //! The client: Python's points and queries in, its exceptions and series out.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use apptuit::client::{HttpTransport, MockTransport, Request, Response, Transport, TransportError};
+use apptuit::client::{ContentEncoding, HttpTransport, MockTransport, PackEffort};
 use apptuit::{
-    Client as NativeClient, Error, RetryPolicy, Sanitizer, Tags, TimeRange, TimeSeries as Series,
-    TimeSeriesName, Timestamp,
+    Client as NativeClient, ClientBuilder, Error, RetryPolicy, Sanitizer, Tags, TimeRange,
+    Timestamp,
 };
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyDict, PyList};
+use pyo3::types::{IntoPyDict, PyDict, PyList, PyString};
 
+use crate::call::interruptible;
 use crate::errors::{self, value_error};
-use crate::names;
-use crate::points::DataPoint;
+use crate::fork::OwnTransport;
+use crate::outgoing::{self, Outgoing, Rules};
+use crate::report_clock::RestingClock;
 use crate::series::TimeSeries;
-use crate::values;
+use crate::transport::{self, Hook, Transport};
+use crate::{log, names, values};
 
-/// An output of a query: its id and its series.
-type Output = (String, Vec<Py<TimeSeries>>);
+/// Native clients that are kept, one for each timeout and number of retries.
+const MAX_KEPT: usize = 8;
+
+/// The outputs of a query, each an id and its series, and what the server advises.
+type Answer<'py> = (Vec<(String, Vec<Bound<'py, TimeSeries>>)>, Vec<String>);
 
 /// A client of the service. Calls of any timeout and number of retries share its connections.
 #[pyclass(frozen, module = "apptuit._native")]
 pub(crate) struct Client {
     settings: Settings,
-    transport: SharedTransport,
+    // Locked under the interpreter's lock only, and not for long: a fork finds it unlocked.
+    kept: Mutex<Kept>,
 }
 
 struct Settings {
@@ -34,64 +41,97 @@ struct Settings {
     global_tags: Tags,
     sanitizer: Sanitizer,
     user_agent: String,
+    packing: (ContentEncoding, PackEffort),
+    hook: Option<Arc<Hook>>,
 }
 
-/// A pool of connections that several native clients use.
-#[derive(Clone, Debug)]
-struct SharedTransport(Arc<HttpTransport>);
-
-impl Transport for SharedTransport {
-    fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        self.0.send(request)
-    }
+/// What is made once for many calls, by one process.
+#[derive(Default)]
+struct Kept {
+    process: u32,
+    transport: Option<Transport>,
+    clients: Vec<((Duration, u32), NativeClient)>,
 }
 
 impl Client {
     /// The native client with the settings of one call: the time it may take, and its retries.
-    pub(crate) fn native(&self, timeout: Duration, retries: u32) -> Result<NativeClient, Error> {
-        let Settings { token, endpoint, global_tags, sanitizer, user_agent } = &self.settings;
-        NativeClient::builder()
-            .ignore_environment()
-            .token(token)
-            .endpoint(endpoint)
-            .global_tags(global_tags.clone())
-            .sanitizer(*sanitizer)
-            .user_agent(user_agent)
-            .timeout(timeout)
-            .query_timeout(timeout)
-            .retry(RetryPolicy::exponential(retries))
-            .transport(self.transport.clone())
-            .build()
+    pub(crate) fn native(
+        &self,
+        py: Python<'_>,
+        timeout: Duration,
+        retries: u32,
+    ) -> PyResult<NativeClient> {
+        let native = self.kept(py, timeout, retries);
+        native.map_err(|error| errors::of_send(py, &error, &Outgoing::default()))
+    }
+
+    fn rules(&self) -> Rules<'_> {
+        let Settings { global_tags, sanitizer, .. } = &self.settings;
+        Rules { global_tags, sanitizer: *sanitizer }
+    }
+
+    /// A client of a reporter's own, whose threads rest where a fork may come.
+    pub(crate) fn of_reporter(
+        &self,
+        timeout: Duration,
+        retries: u32,
+    ) -> Result<NativeClient, Error> {
+        let transport = OwnTransport::new(self.settings.transport()?);
+        let builder = self.settings.builder(timeout, retries).clock(RestingClock);
+        builder.transport(transport).build()
+    }
+
+    fn kept(
+        &self,
+        _locked: Python<'_>,
+        timeout: Duration,
+        retries: u32,
+    ) -> Result<NativeClient, Error> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.process != process::id() {
+            // After a fork the connections are the parent's.
+            *kept = Kept { process: process::id(), ..Kept::default() };
+        }
+        let key = (timeout, retries);
+        if let Some((_, native)) = kept.clients.iter().find(|(of, _)| *of == key) {
+            return Ok(native.clone());
+        }
+        let transport = match &kept.transport {
+            Some(transport) => transport.clone(),
+            None => self.settings.transport()?,
+        };
+        kept.transport = Some(transport.clone());
+        let native = self.settings.builder(timeout, retries).transport(transport).build()?;
+        if kept.clients.len() == MAX_KEPT {
+            kept.clients.remove(0);
+        }
+        kept.clients.push((key, native.clone()));
+        Ok(native)
     }
 }
 
-impl Client {
-    /// Refuses names and values that cannot be sent, before anything is.
-    ///
-    /// The native client would send the others; Python's callers count on all or nothing.
-    fn check<'a>(
-        &self,
-        named: impl Iterator<Item = (usize, (&'a TimeSeriesName, bool))>,
-    ) -> PyResult<()> {
-        let Settings { global_tags, sanitizer, .. } = &self.settings;
-        let mut checked = HashSet::new();
-        for (index, (name, finite)) in named {
-            let refused =
-                |why: String| value_error(format!("number {index} cannot be sent: {why}"));
-            if !finite {
-                return Err(refused(format!("a value of `{name}` is not finite")));
-            }
-            if !checked.insert(name) {
-                continue;
-            }
-            let merged = name.with_tags(name.tags().merged_over(global_tags));
-            if merged.tags().is_empty() {
-                let why = "give it one, or set global tags or APPTUIT_TAGS";
-                return Err(refused(format!("`{name}` has no tags: {why}")));
-            }
-            sanitizer.name(&merged).map_err(|error| refused(error.to_string()))?;
-        }
-        Ok(())
+impl Settings {
+    fn transport(&self) -> Result<Transport, Error> {
+        Ok(match &self.hook {
+            Some(hook) => Transport::Python(Arc::clone(hook)),
+            None => Transport::Http(Arc::new(HttpTransport::new()?)),
+        })
+    }
+
+    fn builder(&self, timeout: Duration, retries: u32) -> ClientBuilder {
+        NativeClient::builder()
+            .ignore_environment()
+            .token(&self.token)
+            .endpoint(&self.endpoint)
+            .global_tags(self.global_tags.clone())
+            .sanitizer(self.sanitizer)
+            .user_agent(&self.user_agent)
+            .compression(self.packing.0)
+            .pack_effort(self.packing.1)
+            .timeout(timeout)
+            .query_timeout(timeout)
+            .retry(RetryPolicy::exponential(retries))
+            .on_warning(log::warning)
     }
 }
 
@@ -101,7 +141,7 @@ pub(crate) fn environment_tags(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     // The only reader of the environment is the builder; this client is never used.
     let client = NativeClient::builder().token("none").endpoint("http://none");
     let client = client.transport(MockTransport::new()).build();
-    let client = client.map_err(|error| errors::of_send(py, &error, &[]))?;
+    let client = client.map_err(|error| errors::of_send(py, &error, &Outgoing::default()))?;
     client.global_tags().iter().into_py_dict(py)
 }
 
@@ -111,10 +151,25 @@ pub(crate) fn default_endpoint() -> Result<String, Error> {
     Ok(client.transport(MockTransport::new()).build()?.endpoint().to_owned())
 }
 
+/// How bodies are packed, by the word for it.
+fn packing(word: &Bound<'_, PyAny>) -> PyResult<(ContentEncoding, PackEffort)> {
+    match word.extract().unwrap_or_default() {
+        "default" => Ok((ContentEncoding::Deflate, PackEffort::Default)),
+        "fast" => Ok((ContentEncoding::Deflate, PackEffort::Fast)),
+        "gzip" => Ok((ContentEncoding::Gzip, PackEffort::Default)),
+        "none" => Ok((ContentEncoding::Identity, PackEffort::Default)),
+        _ => Err(value_error(format!(
+            "`{}` is no compression: expected 'default', 'fast', 'gzip' or 'none'",
+            values::shown(word)
+        ))),
+    }
+}
+
 #[pymethods]
 impl Client {
     #[new]
-    #[pyo3(signature = (*, token, endpoint, global_tags, sanitize_mode, user_agent))]
+    #[expect(clippy::too_many_arguments, reason = "Python passes them by name")]
+    #[pyo3(signature = (*, token, endpoint, global_tags, sanitize_mode, user_agent, compression, transport))]
     fn new(
         py: Python<'_>,
         token: String,
@@ -122,19 +177,27 @@ impl Client {
         global_tags: &Bound<'_, PyDict>,
         sanitize_mode: Option<&str>,
         user_agent: String,
+        compression: &Bound<'_, PyAny>,
+        transport: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        let global_tags = values::tags(global_tags)?;
-        let sanitizer = names::sanitizer(sanitize_mode)?;
-        let transport = HttpTransport::new().map_err(|error| errors::of_send(py, &error, &[]))?;
-        let client = Self {
-            settings: Settings { token, endpoint, global_tags, sanitizer, user_agent },
-            transport: SharedTransport(Arc::new(transport)),
+        let settings = Settings {
+            token,
+            endpoint,
+            global_tags: values::tags(global_tags)?,
+            sanitizer: names::sanitizer(sanitize_mode)?,
+            user_agent,
+            packing: packing(compression)?,
+            hook: transport.map(Hook::new).transpose()?.map(Arc::new),
         };
+        let client = Self { settings, kept: Mutex::default() };
         // Refuses settings that make no sense here, and not at the first call.
-        client
-            .native(Duration::from_secs(1), 0)
-            .map_err(|error| errors::of_send(py, &error, &[]))?;
+        client.native(py, Duration::from_secs(1), 0)?;
         Ok(client)
+    }
+
+    /// Lets go of the connections. A later call makes new ones.
+    fn close(&self) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
     }
 
     fn send(
@@ -144,12 +207,15 @@ impl Client {
         timeout: f64,
         retry_count: u32,
     ) -> PyResult<()> {
-        let to_model = |point: Bound<'_, PyAny>| point.cast::<DataPoint>()?.borrow().to_model(py);
-        let points = points.iter().map(to_model).collect::<PyResult<Vec<_>>>()?;
-        let sent = points.iter().map(|point| (point.name(), point.value().is_finite()));
-        self.check(sent.enumerate())?;
-        py.detach(|| self.native(seconds(timeout), retry_count)?.send(&points))
-            .map_err(|error| errors::of_send(py, &error, &points))
+        let sent = outgoing::points(points, &self.rules())?;
+        let native = self.native(py, seconds(timeout), retry_count)?;
+        let ((result, sent), raised) = interruptible(py, move |interrupt| {
+            let result = native.send_until(&sent.points, interrupt);
+            // Only errors ask for them.
+            let sent = if result.is_ok() { Outgoing::default() } else { sent };
+            (result, sent)
+        })?;
+        result.map_err(|error| transport::caused(py, errors::of_send(py, &error, &sent), raised))
     }
 
     fn send_series(
@@ -159,40 +225,49 @@ impl Client {
         timeout: f64,
         retry_count: u32,
     ) -> PyResult<()> {
-        let to_model = |one: Bound<'_, PyAny>| one.cast::<TimeSeries>()?.borrow().to_model(py);
-        let series = series.iter().map(to_model).collect::<PyResult<Vec<_>>>()?;
-        let finite = |one: &Series| one.values().iter().all(|value| value.is_finite());
-        self.check(series.iter().map(|one| (one.name(), finite(one))).enumerate())?;
-        py.detach(|| self.native(seconds(timeout), retry_count)?.send_series(&series))
-            .map_err(|error| errors::of_send(py, &error, &[]))
+        let series = outgoing::series(series, &self.rules())?;
+        let native = self.native(py, seconds(timeout), retry_count)?;
+        let (sent, raised) =
+            interruptible(py, move |interrupt| native.send_series_until(&series, interrupt))?;
+        sent.map_err(|error| {
+            transport::caused(py, errors::of_send(py, &error, &Outgoing::default()), raised)
+        })
     }
 
-    fn query(
+    /// Refuses points that cannot be sent, and sends none.
+    fn check(&self, points: &Bound<'_, PyList>) -> PyResult<()> {
+        outgoing::points(points, &self.rules()).map(drop)
+    }
+
+    fn query<'py>(
         &self,
-        py: Python<'_>,
-        text: &str,
+        py: Python<'py>,
+        text: &Bound<'_, PyString>,
         start: &Bound<'_, PyAny>,
         end: Option<&Bound<'_, PyAny>>,
         timeout: f64,
         retry_count: u32,
-    ) -> PyResult<Vec<Output>> {
+    ) -> PyResult<Answer<'py>> {
+        let text = values::text("the query", text)?.to_owned();
         let start = values::timestamp(start)?;
         // Without an end up to now, the second that is under way included.
         let now = || Ok(Timestamp::from_secs(Timestamp::now().as_secs() + 1));
         let range = TimeRange::new(start, end.map_or_else(now, values::timestamp)?);
-        let answer = py
-            .detach(|| self.native(seconds(timeout), retry_count)?.query(text, range))
-            .map_err(|error| errors::of_query(py, &error))?;
-        answer
-            .iter()
-            .map(|output| {
-                let series = output
-                    .series()
-                    .iter()
-                    .map(|series| Py::new(py, TimeSeries::from_model(py, series.clone())?));
-                Ok((output.id().to_owned(), series.collect::<PyResult<Vec<_>>>()?))
-            })
-            .collect()
+        let native = self.native(py, seconds(timeout), retry_count)?;
+        let (answer, raised) =
+            interruptible(py, move |interrupt| native.query_until(&text, range, interrupt))?;
+        let answer =
+            answer.map_err(|error| transport::caused(py, errors::of_query(py, &error), raised))?;
+        let hints = answer.hints().to_vec();
+        let output = |output: apptuit::Output| {
+            let id = output.id().to_owned();
+            let mut all: Vec<Bound<'_, TimeSeries>> = Vec::new();
+            for series in output.into_series() {
+                all.push(Bound::new(py, TimeSeries::from_model(py, series, all.last())?)?);
+            }
+            Ok((id, all))
+        };
+        Ok((answer.into_iter().map(output).collect::<PyResult<Vec<_>>>()?, hints))
     }
 }
 

@@ -11,6 +11,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -135,9 +136,15 @@ def binary() -> Path:
 
 @pytest.fixture(scope="session")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server of our own, on a free port, with nothing kept in it."""
-    directory = tmp_path_factory.mktemp("data")
-    command = [str(binary()), "serve", "--listen", "127.0.0.1:0", "--data", str(directory)]
+    """The address of a server of our own, shared by tests, with nothing kept in it."""
+    with serving(tmp_path_factory.mktemp("data")) as address:
+        yield address
+
+
+@contextmanager
+def serving(data: Path, *flags: str) -> Iterator[str]:
+    """Run a server on a free port, which keeps its points in `data`, and give its address."""
+    command = [str(binary()), "serve", "--listen", "127.0.0.1:0", "--data", str(data), *flags]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -176,5 +183,13 @@ def wait_for_address(lines: Queue[str]) -> str:
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings of the machine out of the tests."""
-    for name in ("API_TOKEN", "TAGS", "API_ENDPOINT", "PY_TOKEN", "PY_TAGS", "DISABLE_HOST_TAG"):
+    for name in (
+        "API_TOKEN",
+        "TAGS",
+        "API_ENDPOINT",
+        "PY_TOKEN",
+        "PY_TAGS",
+        "DISABLE_HOST_TAG",
+        "SPOOL_DIR",
+    ):
         monkeypatch.delenv(f"APPTUIT_{name}", raising=False)

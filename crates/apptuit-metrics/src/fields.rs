@@ -2,7 +2,7 @@
 //!
 //! Names and order are those of pyformance 0.4: dashboards depend on them.
 
-use crate::{Distribution, Metric, Rates, Reading};
+use crate::{Distribution, Kind, Metric, Rates, Reading};
 
 type Field<R> = (&'static str, fn(&R) -> f64);
 
@@ -10,8 +10,8 @@ const COUNTER: [Field<i64>; 1] = [("count", |count| *count as f64)];
 
 const GAUGE: [Field<f64>; 1] = [("value", |value| *value)];
 
-const METER: [Field<(u64, Rates)>; 5] = [
-    ("count", |(count, _)| *count as f64),
+const METER: [Field<(f64, Rates)>; 5] = [
+    ("count", |(count, _)| *count),
     ("15m_rate", |(_, rates)| rates.fifteen_minutes),
     ("5m_rate", |(_, rates)| rates.five_minutes),
     ("1m_rate", |(_, rates)| rates.one_minute),
@@ -63,13 +63,44 @@ impl Metric {
     /// assert_eq!(registry.dump()[0].fields(), [("count", 1.0)]);
     /// ```
     pub fn fields(&self) -> Vec<(&'static str, f64)> {
-        match &self.reading {
-            Reading::Counter(count) => read(&COUNTER, count),
-            Reading::Gauge(value) => read(&GAUGE, value),
-            Reading::Meter(count, rates) => read(&METER, &(*count, *rates)),
-            Reading::Histogram(values) => known(values, read(&HISTOGRAM, values)),
-            Reading::Timer(values, rates) => known(values, read(&TIMER, &(*values, *rates))),
-            Reading::Failed(_) => Vec::new(),
+        self.reading.fields()
+    }
+}
+
+impl Kind {
+    /// The names of the fields of an instrument of this kind, in their order on the wire.
+    ///
+    /// ```
+    /// use apptuit_metrics::Kind;
+    ///
+    /// assert_eq!(Kind::Gauge.fields(), ["value"]);
+    /// ```
+    pub fn fields(self) -> Vec<&'static str> {
+        match self {
+            Self::Counter => names(&COUNTER),
+            Self::Gauge => names(&GAUGE),
+            Self::Meter => names(&METER),
+            Self::Histogram => names(&HISTOGRAM),
+            Self::Timer => names(&TIMER),
+        }
+    }
+}
+
+fn names<R>(fields: &[Field<R>]) -> Vec<&'static str> {
+    fields.iter().map(|(name, _)| *name).collect()
+}
+
+impl Reading {
+    /// Names and values of its fields: those of the [metric](Metric::fields).
+    pub fn fields(&self) -> Vec<(&'static str, f64)> {
+        match self {
+            Self::Counter(count) => read(&COUNTER, count),
+            Self::Gauge(value) => read(&GAUGE, value),
+            Self::Meter(count, rates) => read(&METER, &(*count, *rates)),
+            Self::Histogram(values) => known(values, read(&HISTOGRAM, values)),
+            Self::Timer(values, rates) => known(values, read(&TIMER, &(*values, *rates))),
+            Self::Fields(fields) => fields.clone(),
+            Self::Failed(_) => Vec::new(),
         }
     }
 }

@@ -39,6 +39,8 @@ mod clock;
 pub mod collect;
 mod description;
 mod fields;
+#[cfg(not(loom))]
+pub mod fork;
 mod global;
 mod instruments;
 mod key;
@@ -65,7 +67,7 @@ pub use bridge::open_metrics;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use description::Description;
 pub use global::{global, set_global};
-pub use instruments::{Counter, Gauge, Histogram, Meter, Running, Timer};
+pub use instruments::{Counter, Gauge, Histogram, Meter, Running, Start, Timer};
 pub use key::{Key, Named};
 pub use moving_average::Ewma;
 pub use reading::{Distribution, Kind, Metric, Rates, Reading};

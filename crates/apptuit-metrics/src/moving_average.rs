@@ -20,7 +20,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// use apptuit_metrics::Ewma;
 ///
 /// let mut rate = Ewma::new(Duration::from_mins(1), Duration::ZERO);
-/// rate.add(3);
+/// rate.add(3.0);
 /// assert_eq!(rate.rate(Duration::from_secs(5)), 0.6);
 /// ```
 #[doc(alias = "ExpWeightedMovingAvg")]
@@ -28,7 +28,8 @@ const MINUTE: Duration = Duration::from_mins(1);
 #[derive(Clone, Debug)]
 pub struct Ewma {
     period: Duration,
-    uncounted: u64,
+    interval: Duration,
+    uncounted: f64,
     rate: Option<f64>,
     last_tick: Duration,
 }
@@ -36,19 +37,40 @@ pub struct Ewma {
 impl Ewma {
     /// An average over `period` that begins at `now`.
     pub fn new(period: Duration, now: Duration) -> Self {
-        Self { period, uncounted: 0, rate: None, last_tick: now }
+        Self { period, interval: TICK, uncounted: 0.0, rate: None, last_tick: now }
     }
 
-    /// Counts `n` events.
-    pub fn add(&mut self, n: u64) {
-        self.uncounted = self.uncounted.saturating_add(n);
+    /// The same, with another least time between two ticks than five seconds.
+    #[must_use]
+    pub fn with_interval(self, interval: Duration) -> Self {
+        Self { interval, ..self }
     }
 
-    /// Events per second; zero until five seconds have passed.
+    /// Counts `n` events, which need not be a whole number.
+    pub fn add(&mut self, n: f64) {
+        self.uncounted += n;
+    }
+
+    /// What was counted since the last tick.
+    pub fn uncounted(&self) -> f64 {
+        self.uncounted
+    }
+
+    /// Events per second as of the last tick; `None` before the first.
+    pub fn last_rate(&self) -> Option<f64> {
+        self.rate
+    }
+
+    /// When the last tick was, or else the beginning.
+    pub fn last_tick(&self) -> Duration {
+        self.last_tick
+    }
+
+    /// Events per second; zero until an interval, five seconds, has passed.
     ///
-    /// Ticks if the last tick is five seconds ago.
+    /// Ticks if the last tick is an interval ago.
     pub fn rate(&mut self, now: Duration) -> f64 {
-        if now.saturating_sub(self.last_tick) >= TICK {
+        if now.saturating_sub(self.last_tick) >= self.interval {
             self.tick(now);
         }
         self.rate.unwrap_or(0.0)
@@ -62,7 +84,7 @@ impl Ewma {
         if span <= 0.0 {
             return;
         }
-        let recent = self.uncounted as f64 / span;
+        let recent = self.uncounted / span;
         self.rate = Some(match self.rate {
             None => recent,
             Some(rate) => {
@@ -70,7 +92,7 @@ impl Ewma {
                 rate + weight * (recent - rate)
             }
         });
-        self.uncounted = 0;
+        self.uncounted = 0.0;
         self.last_tick = now;
     }
 }
@@ -79,35 +101,48 @@ impl Ewma {
 #[derive(Debug)]
 pub(crate) struct MovingRates {
     start: Duration,
-    one_minute: Ewma,
-    five_minutes: Ewma,
-    fifteen_minutes: Ewma,
+    averages: [Ewma; 3],
+}
+
+/// Which of the moving averages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Over {
+    OneMinute,
+    FiveMinutes,
+    FifteenMinutes,
 }
 
 impl MovingRates {
     pub(crate) fn new(now: Duration) -> Self {
-        Self {
-            start: now,
-            one_minute: Ewma::new(MINUTE, now),
-            five_minutes: Ewma::new(5 * MINUTE, now),
-            fifteen_minutes: Ewma::new(15 * MINUTE, now),
-        }
+        Self { start: now, averages: [1, 5, 15].map(|minutes| Ewma::new(minutes * MINUTE, now)) }
     }
 
-    pub(crate) fn add(&mut self, n: u64) {
-        self.one_minute.add(n);
-        self.five_minutes.add(n);
-        self.fifteen_minutes.add(n);
+    pub(crate) fn add(&mut self, n: f64) {
+        self.averages.iter_mut().for_each(|average| average.add(n));
+    }
+
+    pub(crate) fn tick(&mut self, now: Duration) {
+        self.averages.iter_mut().for_each(|average| average.tick(now));
+    }
+
+    /// One of the moving averages at `now`; the others are not touched.
+    pub(crate) fn over(&mut self, over: Over, now: Duration) -> f64 {
+        self.averages[over as usize].rate(now)
+    }
+
+    /// The mean rate at `now`, if `count` events were counted since the start.
+    pub(crate) fn mean(&self, count: f64, now: Duration) -> f64 {
+        let elapsed = now.saturating_sub(self.start).as_secs_f64();
+        if elapsed > 0.0 { count / elapsed } else { 0.0 }
     }
 
     /// The rates at `now`, if `count` events were counted since the start.
-    pub(crate) fn read(&mut self, count: u64, now: Duration) -> Rates {
-        let elapsed = now.saturating_sub(self.start).as_secs_f64();
+    pub(crate) fn read(&mut self, count: f64, now: Duration) -> Rates {
         Rates {
-            one_minute: self.one_minute.rate(now),
-            five_minutes: self.five_minutes.rate(now),
-            fifteen_minutes: self.fifteen_minutes.rate(now),
-            mean: if elapsed > 0.0 { count as f64 / elapsed } else { 0.0 },
+            one_minute: self.over(Over::OneMinute, now),
+            five_minutes: self.over(Over::FiveMinutes, now),
+            fifteen_minutes: self.over(Over::FifteenMinutes, now),
+            mean: self.mean(count, now),
         }
     }
 }

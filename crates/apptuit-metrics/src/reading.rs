@@ -56,13 +56,16 @@ pub enum Reading {
     Counter(i64),
     /// Of a gauge: its value, not a number if it was never set.
     Gauge(f64),
-    /// Of a meter: its count, and its rates.
-    Meter(u64, Rates),
+    /// Of a meter: its count, with parts of events, and its rates.
+    Meter(f64, Rates),
     /// Of a histogram: its values.
     Histogram(Distribution),
     /// Of a timer: its durations in seconds, and the rates at which they are recorded.
     Timer(Distribution, Rates),
-    /// Of a gauge whose function panicked: why.
+    /// Of an instrument that is [asked](crate::Registry::reading_fn) and says something of its own:
+    /// fields and their values.
+    Fields(Vec<(&'static str, f64)>),
+    /// Of an instrument whose function panicked: why.
     Failed(String),
 }
 

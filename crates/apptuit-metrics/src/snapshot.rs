@@ -103,21 +103,31 @@ impl Snapshot {
         self.sorted.last().copied().unwrap_or(0.0)
     }
 
+    /// The sum of the values.
+    pub fn sum(&self) -> f64 {
+        self.sum_of(|value| value)
+    }
+
     /// The sum of the values divided by their number.
     #[doc(alias = "avg")]
     pub fn mean(&self) -> f64 {
-        if self.is_empty() { 0.0 } else { self.sum_of(|value| value) / self.count() as f64 }
+        if self.is_empty() { 0.0 } else { self.sum() / self.count() as f64 }
     }
 
-    /// The standard deviation of what the values are a sample of (divided by n - 1).
-    #[doc(alias = "stddev")]
-    pub fn std_dev(&self) -> f64 {
+    /// The variance of what the values are a sample of (divided by n - 1).
+    #[doc(alias = "var")]
+    pub fn variance(&self) -> f64 {
         if self.len() < 2 {
             return 0.0;
         }
         let mean = self.mean();
-        let squares = self.sum_of(|value| (value - mean).powi(2));
-        (squares / (self.count() as f64 - 1.0)).sqrt()
+        self.sum_of(|value| (value - mean).powi(2)) / (self.count() as f64 - 1.0)
+    }
+
+    /// The standard deviation of what the values are a sample of: the root of the variance.
+    #[doc(alias = "stddev")]
+    pub fn std_dev(&self) -> f64 {
+        self.variance().sqrt()
     }
 
     fn sum_of(&self, term: impl Fn(f64) -> f64) -> f64 {

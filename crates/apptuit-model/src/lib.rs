@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod body_key;
 mod encoded_name;
 mod error;
 mod json;
@@ -31,7 +32,7 @@ mod time;
 #[cfg(feature = "wire")]
 pub mod wire;
 
-pub use encoded_name::{decode_metric, encode_metric};
+pub use encoded_name::{decode_metric, encode_metric, encode_sorted};
 pub use error::{NameError, SanitizerError, StepError};
 pub use name::TimeSeriesName;
 pub use point::DataPoint;

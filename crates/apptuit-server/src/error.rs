@@ -27,6 +27,7 @@ pub(crate) enum Kind {
     SlowBody,
     TooLarge,
     KeyReused,
+    PartsKept,
     Query(QueryErrorKind),
     Overloaded,
     Internal,
@@ -51,6 +52,8 @@ impl Kind {
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "ERROR_BODY_TIMEOUT"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "ERROR_LIMIT_EXCEEDED"),
             Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "ERROR_IDEMPOTENCY_KEY_REUSED"),
+            // A client sends halves of what is too large, and halves are what is wanted.
+            Self::PartsKept => (StatusCode::PAYLOAD_TOO_LARGE, "ERROR_PARTS_KEPT"),
             Self::Query(kind) => {
                 let status = match kind {
                     QueryErrorKind::LimitExceeded => StatusCode::PAYLOAD_TOO_LARGE,
@@ -157,6 +160,7 @@ impl From<StoreError> for ApiError {
             StoreError::Busy => Kind::Overloaded,
             StoreError::TooManySeries { .. } => Kind::TooLarge,
             StoreError::KeyReused { .. } => Kind::KeyReused,
+            StoreError::PartsKept { .. } => Kind::PartsKept,
             _ => Kind::Internal,
         };
         Self::new(kind, store_message(&error))

@@ -65,6 +65,11 @@ pub enum StoreError {
         /// The key.
         key: IdempotencyKey,
     },
+    /// Parts of these points were kept under their own keys. Nothing was kept; the other parts will be.
+    PartsKept {
+        /// The key of the whole.
+        key: IdempotencyKey,
+    },
     /// The operating system or the disk refused.
     Io {
         /// What was being done: "open", "commit points to".
@@ -114,6 +119,11 @@ impl fmt::Display for StoreError {
             Self::KeyReused { key } => {
                 write!(f, "idempotency key `{key}` was used for other points")
             }
+            Self::PartsKept { key } => write!(
+                f,
+                "parts of the points of idempotency key `{key}` were kept under their own keys, send \
+                 the halves"
+            ),
             Self::Io { doing, file, source } => {
                 write!(f, "cannot {doing} `{}`: {source}", file.display())
             }

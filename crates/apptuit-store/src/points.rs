@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use apptuit_model::Timestamp;
+use apptuit_model::{Timestamp, body_key};
 
 /// The number a store gave a series. It means something only to the store that gave it, and only
 /// while that store is open.
@@ -24,7 +24,7 @@ impl SeriesId {
 /// Points of any series in three columns of equal length, in the order of their appending.
 ///
 /// ```
-/// use apptuit_model::Timestamp;
+/// use apptuit_model::{Timestamp, body_key};
 /// use apptuit_store::{Points, SeriesId};
 ///
 /// let mut points = Points::default();
@@ -121,6 +121,8 @@ impl Points {
 ///
 /// assert!(IdempotencyKey::new("8e03978e-40d5-43dd-bc93-6894a57f9324").is_some());
 /// assert!(IdempotencyKey::new("").is_none() && IdempotencyKey::new("two words").is_none());
+/// // The first half of the second half of the points of `job-7`.
+/// assert!(IdempotencyKey::new("job-7~10").is_some() && IdempotencyKey::new("job~7").is_none());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(Box<str>);
@@ -129,10 +131,13 @@ impl IdempotencyKey {
     /// The most characters of a key.
     pub const MAX_LENGTH: usize = 64;
 
-    /// A key of 1 to [`MAX_LENGTH`](Self::MAX_LENGTH) visible ASCII characters, and nothing else.
+    /// A key of 1 to [`MAX_LENGTH`](Self::MAX_LENGTH) visible ASCII characters, and nothing else. A
+    /// `~` is followed by digits 0 and 1: such a key is of a [part](apptuit_model::body_key).
     pub fn new(text: &str) -> Option<Self> {
         let fits = (1..=Self::MAX_LENGTH).contains(&text.len());
-        (fits && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Self(text.into()))
+        let is_key =
+            fits && text.bytes().all(|byte| byte.is_ascii_graphic()) && body_key::is_sound(text);
+        is_key.then(|| Self(text.into()))
     }
 
     /// The characters.

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::Hold;
+use super::{Hold, unregistered};
+use crate::Reading;
 use crate::lane::{self, CellId, Sums};
 
 /// A number that goes up and down.
@@ -73,6 +74,11 @@ impl Drop for Tally {
 }
 
 impl Counter {
+    /// A counter of its own, in no registry.
+    pub fn new() -> Self {
+        Self::of(unregistered(Tally::new()))
+    }
+
     pub(crate) fn of(hold: Hold<Tally>) -> Self {
         Self { cell: hold.state.cell, hold }
     }
@@ -115,10 +121,21 @@ impl Counter {
         self.hold.state.count()
     }
 
+    /// What it says in a dump.
+    pub fn reading(&self) -> Reading {
+        Reading::Counter(self.count())
+    }
+
     /// Back to zero.
     #[doc(alias = "reset")]
     pub fn clear(&self) {
         self.hold.state.clear();
+    }
+}
+
+impl Default for Counter {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -1,8 +1,9 @@
 //! How values are spread.
 
-use super::Hold;
+use super::{Hold, unregistered};
+use crate::clock::Time;
 use crate::values::Values;
-use crate::{Distribution, Snapshot};
+use crate::{Clock, Distribution, Reading, Sampling, Snapshot};
 
 /// The spread of values: exact totals, and quantiles of a reservoir.
 ///
@@ -34,6 +35,11 @@ pub struct Histogram {
 }
 
 impl Histogram {
+    /// A histogram of its own, in no registry, on `clock` and with a reservoir of this kind.
+    pub fn with(clock: impl Clock, sampling: &Sampling) -> Self {
+        Self::of(unregistered(Values::new(Time::of(clock), sampling)))
+    }
+
     pub(crate) fn of(hold: Hold<Values>) -> Self {
         Self { hold }
     }
@@ -92,6 +98,11 @@ impl Histogram {
     /// All of this at once, so that the numbers belong together.
     pub fn distribution(&self) -> Distribution {
         self.hold.state.read()
+    }
+
+    /// What it says in a dump.
+    pub fn reading(&self) -> Reading {
+        Reading::Histogram(self.distribution())
     }
 
     /// What the reservoir holds.

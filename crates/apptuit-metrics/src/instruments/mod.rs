@@ -16,7 +16,7 @@ pub use histogram::Histogram;
 pub use meter::Meter;
 pub(crate) use meter::Pace;
 pub(crate) use timer::Durations;
-pub use timer::{Running, Timer};
+pub use timer::{Running, Start, Timer};
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,6 +72,11 @@ impl<S> Registered<S> {
 /// The outer count of references belongs to one thread's lookups, see the registry's cache: handles
 /// come and go without writing to memory that other threads write to.
 pub(crate) type Hold<S> = Arc<Arc<Registered<S>>>;
+
+/// A state that is in no registry.
+pub(crate) fn unregistered<S>(state: S) -> Hold<S> {
+    Arc::new(Arc::new(Registered::new(TimeSeriesName::from(""), 0, state)))
+}
 
 #[cfg(test)]
 mod tests {

@@ -4,11 +4,12 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::meter::CountedRates;
-use super::{Hold, lock};
+use super::{Hold, lock, unregistered};
 use crate::clock::{Ticks, Time};
+use crate::moving_average::Over;
 use crate::reservoir::Sampling;
 use crate::values::Values;
-use crate::{Distribution, Rates, Reading, Snapshot};
+use crate::{Clock, Distribution, Rates, Reading, Snapshot};
 
 const NANOS_PER_SEC: f64 = 1e9;
 
@@ -55,22 +56,24 @@ impl Durations {
         &self.values
     }
 
-    fn rates(&self) -> Rates {
+    /// Asks the rates for something: with the count of this moment, and the time.
+    fn ask<R>(&self, ask: impl FnOnce(&mut CountedRates, f64, Duration) -> R) -> R {
         let mut rates = lock(&self.rates);
-        let count = self.values.totals().count;
-        rates.read(count, self.values.time().now())
+        let count = self.values.totals().count as f64;
+        ask(&mut rates, count, self.values.time().now())
     }
 
     pub(crate) fn read(&self) -> Reading {
         let mut rates = lock(&self.rates);
         let values = self.values.read();
-        Reading::Timer(values, rates.read(values.count, self.values.time().now()))
+        Reading::Timer(values, rates.read(values.count as f64, self.values.time().now()))
     }
 
     pub(crate) fn report(&self) -> Reading {
         let mut rates = lock(&self.rates);
         let values = self.values.report();
-        let reading = Reading::Timer(values, rates.read(values.count, self.values.time().now()));
+        let reading =
+            Reading::Timer(values, rates.read(values.count as f64, self.values.time().now()));
         if values.interval {
             rates.end_interval();
         }
@@ -99,6 +102,11 @@ impl Durations {
 }
 
 impl Timer {
+    /// A timer of its own, in no registry, on `clock` and with a reservoir of this kind.
+    pub fn with(clock: impl Clock, sampling: &Sampling) -> Self {
+        Self::of(unregistered(Durations::new(Time::of(clock), sampling)))
+    }
+
     pub(crate) fn of(hold: Hold<Durations>) -> Self {
         Self { hold }
     }
@@ -118,6 +126,39 @@ impl Timer {
     pub fn record(&self, duration: Duration) {
         let values = self.values();
         values.record_at(duration.as_secs_f64(), values.time().ticks());
+    }
+
+    /// Takes a duration in that is known in seconds; one below zero, or not a number, is
+    /// [refused](Self::refused).
+    #[inline]
+    pub fn record_secs(&self, seconds: f64) {
+        let values = self.values();
+        if seconds.is_finite() && seconds >= 0.0 {
+            values.record_at(seconds, values.time().ticks());
+        } else {
+            values.refuse();
+        }
+    }
+
+    /// This instant, as the start of measurements that [`record_since`](Self::record_since) ends.
+    #[inline]
+    pub fn instant(&self) -> Start {
+        Start(self.values().time().ticks())
+    }
+
+    /// Records the time since `start`, which was read from this timer, and says how long it was.
+    ///
+    /// `None`, and [refused](Self::refused), if the clock was turned back.
+    #[inline]
+    pub fn record_since(&self, start: Start) -> Option<Duration> {
+        self.hold.state.finish(start.0).map(Duration::from_nanos)
+    }
+
+    /// The time since `start`, which is not recorded; zero if the clock was turned back.
+    #[inline]
+    pub fn since(&self, start: Start) -> Duration {
+        let time = self.values().time();
+        Duration::from_nanos(time.nanos_between(start.0, time.ticks()))
     }
 
     /// Runs `work` and records how long it took, also if it panics.
@@ -189,27 +230,36 @@ impl Timer {
 
     /// Durations per second since the start, and over the last minutes.
     pub fn rates(&self) -> Rates {
-        self.hold.state.rates()
+        self.hold.state.ask(CountedRates::read)
     }
 
     /// Durations per second since the start; zero while no time has passed.
     pub fn mean_rate(&self) -> f64 {
-        self.rates().mean
+        self.hold.state.ask(|rates, count, now| rates.mean(count, now))
     }
 
     /// Durations per second over the last minute.
     pub fn one_minute_rate(&self) -> f64 {
-        self.rates().one_minute
+        self.over(Over::OneMinute)
     }
 
     /// Durations per second over the last five minutes.
     pub fn five_minute_rate(&self) -> f64 {
-        self.rates().five_minutes
+        self.over(Over::FiveMinutes)
     }
 
     /// Durations per second over the last fifteen minutes.
     pub fn fifteen_minute_rate(&self) -> f64 {
-        self.rates().fifteen_minutes
+        self.over(Over::FifteenMinutes)
+    }
+
+    fn over(&self, over: Over) -> f64 {
+        self.hold.state.ask(|rates, count, now| rates.over(over, count, now))
+    }
+
+    /// What it says in a dump.
+    pub fn reading(&self) -> Reading {
+        self.hold.state.read()
     }
 
     /// What the reservoir holds, in seconds.
@@ -228,6 +278,10 @@ impl Timer {
         self.hold.state.clear();
     }
 }
+
+/// An instant on the clock of a timer.
+#[derive(Clone, Copy, Debug)]
+pub struct Start(Ticks);
 
 /// A measurement that is going on; it is recorded when it is dropped.
 #[doc(alias = "TimerContext")]

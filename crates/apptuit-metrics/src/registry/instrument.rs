@@ -6,6 +6,7 @@ use apptuit_model::TimeSeriesName;
 
 use crate::instruments::{
     Counter, Durations, Gauge, Histogram, Hold, Meter, Pace, Registered, Source, Tally, Timer,
+    isolate,
 };
 use crate::lane::Sums;
 use crate::values::Values;
@@ -19,6 +20,22 @@ pub(crate) enum Instrument {
     Meter(Arc<Registered<Pace>>),
     Timer(Arc<Registered<Durations>>),
     Gauge(Arc<Registered<Source>>),
+    Asked(Arc<Registered<Asked>>),
+}
+
+/// An instrument of any kind that is a function.
+pub(crate) struct Asked {
+    pub(super) kind: Kind,
+    pub(super) read: Box<dyn Fn() -> Reading + Send + Sync>,
+}
+
+impl Asked {
+    fn read(&self) -> Reading {
+        isolate(|| (self.read)()).unwrap_or_else(|panic| {
+            let said = panic.map(|message| format!(": `{message}`")).unwrap_or_default();
+            Reading::Failed(format!("the {}'s function panicked{said}", self.kind))
+        })
+    }
 }
 
 /// A handle that a thread may keep: of any kind, but for gauges, whose functions own what they like.
@@ -116,6 +133,7 @@ macro_rules! each {
             Instrument::Meter($state) => $work,
             Instrument::Timer($state) => $work,
             Instrument::Gauge($state) => $work,
+            Instrument::Asked($state) => $work,
         }
     };
 }
@@ -137,6 +155,7 @@ impl Instrument {
             Self::Meter(_) => Kind::Meter,
             Self::Timer(_) => Kind::Timer,
             Self::Gauge(_) => Kind::Gauge,
+            Self::Asked(asked) => asked.state.kind,
         }
     }
 
@@ -155,9 +174,11 @@ impl Instrument {
         match self {
             Self::Counter(tally) => Some(tally.state.count_in(sums).cast_unsigned()),
             Self::Histogram(values) => Some(values.state.activity()),
-            Self::Meter(pace) => Some(pace.state.count_in(sums)),
+            Self::Meter(pace) => Some(pace.state.activity(sums)),
             Self::Timer(durations) => Some(durations.state.values().activity()),
             Self::Gauge(source) => source.state.activity(),
+            // It may always say something new.
+            Self::Asked(_) => None,
         }
     }
 
@@ -169,6 +190,7 @@ impl Instrument {
             Self::Meter(pace) => pace.state.read(sums),
             Self::Timer(durations) => durations.state.read(),
             Self::Gauge(source) => source.state.read(),
+            Self::Asked(asked) => asked.state.read(),
         })
     }
 

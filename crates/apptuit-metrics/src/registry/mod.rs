@@ -24,10 +24,10 @@ use crate::instruments::{
 };
 use crate::lane::{LANES, Sums, open};
 use crate::values::Values;
-use crate::{Clock, Metric, Named, Sampling};
+use crate::{Clock, Kind, Metric, Named, Reading, Sampling};
 use idle::{Idle, Use};
 pub(crate) use instrument::Handle;
-use instrument::Instrument;
+use instrument::{Asked, Instrument};
 pub(crate) use table::is_overflow;
 use table::{Found, Table};
 
@@ -126,6 +126,35 @@ impl Registry {
     #[doc(alias = "CallbackGauge")]
     pub fn gauge_fn(&self, name: impl Named, read: impl Fn() -> f64 + Send + Sync + 'static) {
         let _: Gauge = self.get_or_create(name, |_| Source::reading(read));
+    }
+
+    /// Registers an instrument of any kind that is what `read` says, asked at every dump: one that
+    /// was made elsewhere, or is of a kind of its own.
+    ///
+    /// Of two of one name and kind that are asked the first stays, and a name that the cap of its
+    /// metric does not let in is left out; whether it was registered. `read` may use the registry;
+    /// if it panics, it loses its own values and no other.
+    ///
+    /// ```
+    /// use apptuit_metrics::{Counter, Kind, Registry};
+    ///
+    /// let orders = Counter::new();
+    /// let registry = Registry::new();
+    /// let handle = orders.clone();
+    /// assert!(registry.reading_fn("orders.accepted", Kind::Counter, move || handle.reading()));
+    /// orders.inc();
+    /// assert_eq!(registry.dump()[0].fields(), [("count", 1.0)]);
+    /// ```
+    pub fn reading_fn(
+        &self,
+        name: impl Named,
+        kind: Kind,
+        read: impl Fn() -> Reading + Send + Sync + 'static,
+    ) -> bool {
+        // Dropped without the lock if it is not taken: a function may own anything.
+        let mut asked = Some(Asked { kind, read: Box::new(read) });
+        self.write().insert_asked(name.into_name(), &mut asked);
+        asked.is_none()
     }
 
     /// The meter of this name, created if need be.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use apptuit_model::{Tags, TimeSeriesName, decode_metric};
 use hashbrown::HashTable;
 
-use super::instrument::{Handle, Instrument};
+use super::instrument::{Asked, Handle, Instrument};
 use crate::instruments::Registered;
 use crate::key::sealed::Named;
 
@@ -99,6 +99,28 @@ impl Table {
         self.count(&overflow, 1);
         self.swallow(&overflow);
         Some(Found::Overflow(self.put::<H>(overflow.hash(), overflow, state)))
+    }
+
+    /// Takes in an instrument that is a function, unless there is one of this name and kind, or the
+    /// metric is full.
+    pub(super) fn insert_asked(&mut self, name: TimeSeriesName, asked: &mut Option<Asked>) {
+        let (hash, kind) = (name.hash(), asked.as_ref().map(|asked| asked.kind));
+        let same = |have: &Instrument| match have {
+            Instrument::Asked(have) => Some(have.state.kind) == kind && have.name == name,
+            _ => false,
+        };
+        if self.instruments.find(hash, same).is_some() {
+            return;
+        }
+        if let Some(overflow) = self.overflow_of(&name) {
+            return self.swallow(&overflow);
+        }
+        let Some(state) = asked.take() else { return };
+        self.count(&name, 1);
+        let registered = Arc::new(Registered::new(name, self.made, state));
+        self.made += 1;
+        let rehash = |have: &Instrument| have.name().hash();
+        self.instruments.insert_unique(hash, Instrument::Asked(registered), rehash);
     }
 
     fn put<H: Handle>(

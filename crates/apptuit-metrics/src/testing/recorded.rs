@@ -78,15 +78,16 @@ impl Recorded {
         })
     }
 
-    /// The number of events of this meter.
+    /// The number of events of this meter, the whole ones of them.
     ///
     /// # Panics
     ///
     /// If there is no such meter.
     #[track_caller]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "as documented")]
     pub fn meter(&self, name: impl Named) -> u64 {
         self.expect(Kind::Meter, &name.into_name(), |reading| match reading {
-            Reading::Meter(count, _) => Some(*count),
+            Reading::Meter(count, _) => Some(*count as u64),
             _ => None,
         })
     }
@@ -207,7 +208,7 @@ impl fmt::Display for Recorded {
 fn subtract(now: &mut Reading, before: &Reading) {
     match (now, before) {
         (Reading::Counter(now), Reading::Counter(before)) => *now = now.wrapping_sub(*before),
-        (Reading::Meter(now, _), Reading::Meter(before, _)) => *now = now.saturating_sub(*before),
+        (Reading::Meter(now, _), Reading::Meter(before, _)) => *now -= *before,
         (Reading::Histogram(now), Reading::Histogram(before))
         | (Reading::Timer(now, _), Reading::Timer(before, _)) => {
             now.count = now.count.saturating_sub(before.count);
@@ -228,6 +229,7 @@ fn described(metric: &Metric) -> String {
         Reading::Timer(durations, _) => {
             format!("{} durations, mean {} s", durations.count, durations.mean)
         }
+        Reading::Fields(fields) => format!("{fields:?}"),
         Reading::Failed(reason) => reason.clone(),
     };
     format!("{} `{}` = {said}", metric.kind, plain_text(&metric.name))

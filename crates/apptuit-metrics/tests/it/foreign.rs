@@ -204,10 +204,10 @@ fn what_a_new_thread_counts_during_a_dump_is_counted_once() {
         Reading::Meter(count, rates) => (count, rates.one_minute),
         _ => panic!("expected a meter, not {dump:?}"),
     };
-    assert_eq!(count(&registry.dump()), (10, 0.0));
+    assert_eq!(count(&registry.dump()), (10.0, 0.0));
     clock.advance(Duration::from_secs(10));
     // Ten before, and ten more during this dump; the first tick is over all twenty.
-    assert_eq!(count(&registry.dump()), (20, 2.0));
+    assert_eq!(count(&registry.dump()), (20.0, 2.0));
 }
 
 /// Records each value once more into the histogram that offers it.

@@ -20,6 +20,7 @@ mod registry;
 mod reservoirs;
 mod sampling;
 mod simple;
+mod standalone;
 #[cfg(feature = "testing")]
 mod testing;
 mod threads;

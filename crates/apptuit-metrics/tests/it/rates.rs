@@ -15,7 +15,7 @@ fn secs(secs: u64) -> Duration {
 /// Three events, a tick after five seconds, then a silent minute at a time.
 fn rates_of_silent_minutes(period: Duration) -> [f64; 4] {
     let mut rate = Ewma::new(period, Duration::ZERO);
-    rate.add(3);
+    rate.add(3.0);
     [5, 65, 125, 185].map(|at| {
         rate.tick(secs(at));
         rate.rate(secs(at))
@@ -50,11 +50,11 @@ fn silence_decays_exponentially() {
 #[test]
 fn a_rate_ticks_when_it_is_read_after_five_seconds() {
     let mut rate = Ewma::new(MINUTE, Duration::ZERO);
-    rate.add(3);
+    rate.add(3.0);
     assert_eq!(rate.rate(Duration::from_millis(4900)), 0.0);
     assert_eq!(rate.rate(secs(5)), 0.6);
     assert_same(rate.rate(secs(10)), 0.552_026_648_777_594);
-    rate.add(60);
+    rate.add(60.0);
     assert_same(rate.rate(secs(70)), 0.835_199_813_892_603);
 }
 

@@ -164,7 +164,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, ApiErr
         let most = IdempotencyKey::MAX_LENGTH;
         let message = format!(
             "idempotency key `{shown}` is not taken: expected one of 1 to {most} visible ASCII \
-             characters"
+             characters, a `~` only before digits 0 and 1"
         );
         ApiError::new(Kind::InvalidRequest, message)
     })

@@ -261,11 +261,28 @@ fn a_key_of_another_body_is_refused() {
 }
 
 #[test]
+fn halves_of_a_body_that_was_kept_are_not_kept_again_and_the_other_way_round() {
+    let server = TestServer::start();
+    let (first, second) = (point("m", "a", 60, 1.0), point("m", "a", 120, 1.0));
+    let whole = format!("[{first},{second}]");
+    assert_eq!(keyed(&server, "k", &whole).status, 200);
+    assert_eq!(server.put("", point("m", "a", 60, 2.0)).status, 204);
+    assert_eq!(keyed(&server, "k~0", &first).json()["success"], json!(1));
+    assert_eq!(server.query("fetch('m')", 0, 200).values(), [2.0, 1.0]);
+
+    assert_eq!(keyed(&server, "j~0", &first).status, 200);
+    let message = "parts of the points of idempotency key `j` were kept under their own keys, send \
+                   the halves";
+    assert_fails(&keyed(&server, "j", &whole), 413, "ERROR_PARTS_KEPT", message);
+}
+
+#[test]
 fn a_key_that_is_none_is_refused_and_nothing_is_kept() {
     let server = TestServer::start();
     let body = point("m", "a", 60, 1.0);
-    let expected = "is not taken: expected one of 1 to 64 visible ASCII characters";
-    for key in ["", "two words", &"k".repeat(65), "schlüssel", "a\tb"] {
+    let expected = "is not taken: expected one of 1 to 64 visible ASCII characters, a `~` only \
+                    before digits 0 and 1";
+    for key in ["", "two words", &"k".repeat(65), "schlüssel", "a\tb", "k~2"] {
         let (status, kind, message) = keyed(&server, key, &body).failure();
         assert_eq!((status, kind.as_str()), (400, "ERROR_INVALID_REQUEST"), "{key}");
         assert!(

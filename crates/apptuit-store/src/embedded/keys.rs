@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use apptuit_model::Timestamp;
-use rusqlite::{OptionalExtension as _, Transaction};
+use apptuit_model::{Timestamp, body_key};
+use rusqlite::{OptionalExtension as _, Row, Transaction};
 
 use super::batch;
 use super::queue::Append;
@@ -41,18 +41,28 @@ fn verdict(
 ) -> rusqlite::Result<Result<Kept, StoreError>> {
     let Some(key) = &append.key else { return Ok(Ok(Kept::Now)) };
     let own = (integer(append.points.len()), batch::checksum(&append.points));
+    let reused = || Ok(Err(StoreError::KeyReused { key: key.clone() }));
     let sql = "SELECT points, checksum FROM key WHERE key = ?1 AND at > ?2";
     let mut find = transaction.prepare_cached(sql)?;
-    let found = find.query_row((key.as_str(), expired), |row| Ok((row.get(0)?, row.get(1)?)));
-    match found.optional()? {
-        Some(kept) if kept == own => Ok(Ok(Kept::Before)),
-        Some(_) => Ok(Err(StoreError::KeyReused { key: key.clone() })),
-        None => {
-            let sql =
-                "INSERT OR REPLACE INTO key (key, at, points, checksum) VALUES (?1, ?2, ?3, ?4)";
-            let mut insert = transaction.prepare_cached(sql)?;
-            insert.execute((key.as_str(), now.as_millis(), own.0, own.1))?;
-            Ok(Ok(Kept::Now))
+    let mut kept_under = |key: &str| {
+        let of_row = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?));
+        find.query_row((key, expired), of_row).optional()
+    };
+    if let Some(kept) = kept_under(key.as_str())? {
+        return if kept == own { Ok(Ok(Kept::Before)) } else { reused() };
+    }
+    for whole in body_key::wholes(key.as_str()) {
+        if let Some((points, _)) = kept_under(whole)? {
+            return if own.0 <= points { Ok(Ok(Kept::Before)) } else { reused() };
         }
     }
+    let sql = "SELECT 1 FROM key WHERE key >= ?1 AND key < ?2 AND at > ?3";
+    let [from, to] = body_key::parts(key.as_str());
+    if transaction.prepare_cached(sql)?.exists((from, to, expired))? {
+        return Ok(Err(StoreError::PartsKept { key: key.clone() }));
+    }
+    let sql = "INSERT OR REPLACE INTO key (key, at, points, checksum) VALUES (?1, ?2, ?3, ?4)";
+    let mut insert = transaction.prepare_cached(sql)?;
+    insert.execute((key.as_str(), now.as_millis(), own.0, own.1))?;
+    Ok(Ok(Kept::Now))
 }

@@ -1,6 +1,6 @@
 //! Points that are ready to travel.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 
 use apptuit_metrics::Clock;
@@ -35,7 +35,8 @@ impl Body {
         Self { key: key.into(), bytes: Arc::new(bytes), points, first, last }
     }
 
-    /// The text the server knows this body by: ASCII letters, digits, `-` and `.`, at most 64.
+    /// The text the server knows this body by: 1 to 64 visible ASCII characters. Halves have keys that
+    /// [follow from it](apptuit_model::body_key).
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -96,13 +97,4 @@ impl fmt::Debug for Body {
 pub(super) fn new_key(clock: &dyn Clock) -> String {
     let millis = clock.timestamp().as_millis();
     format!("{:016x}-{:x}-{millis:x}", fastrand::u64(..), std::process::id())
-}
-
-/// The key of a part of a body. A part that is made again has the same one.
-pub(super) fn part_key(whole: &str, part: usize) -> String {
-    let mut key = whole.to_owned();
-    let separator = if whole.contains('.') { "" } else { "." };
-    // Writing to a string cannot fail.
-    let _ = write!(key, "{separator}{part}");
-    key
 }

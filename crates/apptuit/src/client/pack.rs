@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::PoisonError;
 
+use apptuit_model::body_key::{self, Half};
 use apptuit_model::limits::BATCH_POINTS;
 use apptuit_model::wire::PutPacker;
 use apptuit_model::{DataPoint, NameError, Sanitizer, TimeSeries, TimeSeriesName, Timestamp};
 
 use super::Client;
-use super::body::{Body, new_key, part_key};
+use super::body::{Body, new_key};
 use crate::error::Rejection;
 
 /// Names of series that points may come back to after those of others, without being sanitised
@@ -133,12 +134,10 @@ impl Client {
     /// Two bodies of the halves of these points, which are those of `whole`.
     pub(super) fn halves(&self, whole: &Body, points: &[DataPoint]) -> [Body; 2] {
         let (first, second) = points.split_at(points.len() / 2);
-        let mut part = 0;
-        [first, second].map(|half| {
+        [(first, Half::First), (second, Half::Second)].map(|(half, place)| {
             let mut body = None;
             let mut packing = Packing::new(self, half.len(), |made| body = Some(made));
-            packing.key = Some(part_key(whole.key(), part));
-            part += 1;
+            packing.key = Some(body_key::half(whole.key(), place));
             for (n, point) in half.iter().enumerate() {
                 if n == 0 || half[n - 1].name() != point.name() {
                     packing.packer.begin_series(point.name());

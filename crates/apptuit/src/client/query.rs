@@ -40,7 +40,11 @@ impl Client {
     }
 
     /// The same, but that no further try is begun when `interrupt` is triggered.
-    pub(crate) fn query_until(
+    ///
+    /// # Errors
+    ///
+    /// As for [`query`](Self::query).
+    pub fn query_until(
         &self,
         query: &str,
         range: TimeRange,

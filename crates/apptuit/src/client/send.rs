@@ -37,11 +37,12 @@ impl Client {
         self.send_series_until(series, &Interrupt::new())
     }
 
-    pub(crate) fn send_series_until(
-        &self,
-        series: &[TimeSeries],
-        interrupt: &Interrupt,
-    ) -> Result<()> {
+    /// The same, but that no further try is begun when `interrupt` is triggered.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_series`](Self::send_series).
+    pub fn send_series_until(&self, series: &[TimeSeries], interrupt: &Interrupt) -> Result<()> {
         let (mut sent, mut stayed) = (Sent::default(), Vec::new());
         let deadline = Deadline::after(self.0.timeout, &*self.0.clock);
         self.pack_series(
@@ -72,7 +73,12 @@ impl Client {
         sent.outcome(stayed)
     }
 
-    pub(crate) fn send_until(&self, points: &[DataPoint], interrupt: &Interrupt) -> Result<()> {
+    /// As [`send`](Self::send), but that no further try is begun when `interrupt` is triggered.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send_until(&self, points: &[DataPoint], interrupt: &Interrupt) -> Result<()> {
         let (mut sent, mut stayed) = (Sent::default(), Vec::new());
         let deadline = Deadline::after(self.0.timeout, &*self.0.clock);
         self.pack_points(

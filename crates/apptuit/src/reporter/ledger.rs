@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use super::desk::free;
 use super::spool::LedgerFile;
 use crate::Result;
 
@@ -196,6 +197,13 @@ impl Books {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).ledger
     }
 
+    /// Leaves the account on disk to the parent of this forked process.
+    pub(super) fn abandon(&self) {
+        if let Some(mut inner) = free(&self.0) {
+            inner.file = None;
+        }
+    }
+
     /// New points, in memory.
     pub(super) fn record(&self, points: u64) {
         self.enter(|ledger| {
@@ -231,24 +239,19 @@ impl Books {
         });
     }
 
-    /// The points of file `number` arrived, are gone, or were moved to another account. It may be
-    /// removed only after this.
-    pub(super) fn settle_spooled(
-        &self,
-        number: u64,
-        delivered: u64,
-        dropped: u64,
-        reason: DropReason,
-        moved: u64,
-    ) {
+    /// The points of file `number` arrived, or are gone for these reasons. It may be removed only
+    /// after this.
+    pub(super) fn settle_spooled(&self, number: u64, delivered: u64, drops: &[(DropReason, u64)]) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = &mut inner.file {
             file.set_settled(number);
         }
-        inner.ledger.recorded -= moved;
-        inner.ledger.spooled -= delivered + dropped + moved;
+        inner.ledger.spooled -= delivered;
         inner.ledger.delivered += delivered;
-        inner.ledger.dropped[reason as usize] += dropped;
+        for (reason, points) in drops {
+            inner.ledger.spooled -= points;
+            inner.ledger.dropped[*reason as usize] += points;
+        }
         inner.write();
     }
 

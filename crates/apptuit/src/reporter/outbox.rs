@@ -7,7 +7,7 @@ use std::time::Duration;
 use apptuit_metrics::Clock;
 use apptuit_model::DataPoint;
 
-use super::desk::{Desk, left, lock};
+use super::desk::{Desk, free, left, lock};
 use super::ledger::Books;
 use super::pace::Pace;
 use super::parcel::{Delivered, Load, Parcel, is_kept};
@@ -181,6 +181,17 @@ impl Outbox {
         (spooled || !waiting.queue.is_empty()).then(|| waiting.pace.not_before())
     }
 
+    /// Forgets what waits, which is the parent's of this forked process, and closes its files.
+    pub(super) fn abandon(&self) {
+        // What a thread had its hands on when the process forked stays as it is, for good.
+        if let Some(mut waiting) = free(&self.waiting) {
+            let Waiting { queue, points, bytes, spool, .. } = &mut *waiting;
+            queue.clear();
+            (*points, *bytes, *spool) = (0, 0, None);
+        }
+        self.books.abandon();
+    }
+
     /// Takes over what processes left behind that are gone.
     pub(super) fn look_for_orphans(&self) {
         if let Some(spool) = &mut lock(&self.waiting).spool {
@@ -204,25 +215,22 @@ impl Outbox {
         };
         let Some(taken) = taken else { return self.replay_queued(started, trip, notices) };
         let parcel = Parcel::new(Load::Body(taken.body.clone()));
-        let delivered = self.try_once(&parcel, trip);
+        let mut delivered = self.try_once(&parcel, trip);
         let maybe_its_own = self.note(Some(started), &delivered);
-        notices.extend(refusal(&delivered));
         let mut waiting = lock(&self.waiting);
         let Some(spool) = &mut waiting.spool else { return Replayed::Nothing };
-        let is_untouched = delivered.kept + delivered.refused == 0
-            && delivered.failed.iter().all(|(_, error)| is_kept(error));
-        if is_untouched {
-            // All of it stays where it is.
+        if let Some(waits) = delivered.failed.iter().position(|(_, error)| is_kept(error)) {
+            // All of it stays where it is, parts that have arrived among it: the server knows them.
             if maybe_its_own {
                 spool.postpone(&taken);
             }
-            return Replayed::Failed(delivered.failed.into_iter().map(|(_, error)| error).next());
+            return Replayed::Failed(Some(delivered.failed.swap_remove(waits).1));
         }
         let failed: u64 = delivered.failed.iter().map(|(parcel, _)| parcel.points()).sum();
         spool.settle(&taken, delivered.kept, delivered.refused, failed);
-        drop(waiting);
-        self.books.record(failed);
-        self.keep_or_drop(delivered, notices)
+        notices.extend(refusal(&delivered));
+        notices.extend(delivered.failed.into_iter().map(|(_, error)| error));
+        Replayed::Settled { delivered: delivered.kept }
     }
 
     fn replay_queued(
@@ -245,11 +253,6 @@ impl Outbox {
             notices.extend(waiting.enforce(&self.limits, &self.books));
             return Replayed::Failed(Some(error));
         }
-        self.keep_or_drop(delivered, notices)
-    }
-
-    /// What is left of a parcel, all of it in the account as queued, waits or is dropped.
-    fn keep_or_drop(&self, delivered: Delivered, notices: &mut Vec<Error>) -> Replayed {
         let mut replayed = Replayed::Settled { delivered: delivered.kept };
         for (parcel, error) in delivered.failed {
             if is_kept(&error) {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
+use apptuit_model::body_key::wholes;
 use apptuit_model::wire::{
     ContentEncoding, JSON, PUT_PATH, PointError, PutAnswer, decode_put, encode_points,
 };
@@ -61,12 +62,18 @@ impl Server {
     }
 
     fn put(&mut self, request: &Request) -> Response {
-        let Some(key) = request.header("Idempotency-Key") else { return self.keep(request) };
+        let Some(key) = request.header("Idempotency-Key") else { return self.judge(request, true) };
         match self.answered.get(key) {
             Some((body, answer)) if body == request.body() => answer.clone(),
             Some(_) => Response::new(422, "the key was sent with another body"),
+            None if wholes(key).any(|whole| self.answered.contains_key(whole)) => {
+                self.judge(request, false)
+            }
+            None if self.answered.keys().any(|part| wholes(part).any(|whole| whole == key)) => {
+                Response::new(413, "parts of it were kept")
+            }
             None => {
-                let answer = self.keep(request);
+                let answer = self.judge(request, true);
                 // Only what was kept is remembered: a smaller body may come under the same key.
                 if matches!(answer.status(), 200 | 400) {
                     let known = (request.body().to_vec(), answer.clone());
@@ -77,8 +84,8 @@ impl Server {
         }
     }
 
-    /// Keeps the good points, and answers as a server with `?details`.
-    fn keep(&mut self, request: &Request) -> Response {
+    /// Keeps the good points, if they are new, and answers as a server with `?details`.
+    fn judge(&mut self, request: &Request, are_new: bool) -> Response {
         let decoded = points_of(request);
         let Some((points, mut errors)) = decoded else {
             return Response::new(400, "the body is not a JSON array of points");
@@ -91,7 +98,9 @@ impl Server {
             match self.judge.as_ref().and_then(|judge| judge(&point)) {
                 None => {
                     success += 1;
-                    self.kept.push(point);
+                    if are_new {
+                        self.kept.push(point);
+                    }
                 }
                 Some(error) => {
                     let datapoint = String::from_utf8_lossy(&encode_points([&point])).into_owned();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use apptuit::client::{Interrupt, Request, Response, Transport, TransportError};
 use apptuit::{Client, ErrorKind, RetryPolicy};
+use apptuit_model::body_key::wholes;
 
 use crate::json_of;
 
@@ -35,6 +36,8 @@ pub(crate) enum Weather {
     /// Keeps the points, and then the connection breaks before the answer.
     Mute,
     Status(u16),
+    /// Answers with this status to bodies of more than one point.
+    OneByOne(u16),
     /// Answers nothing until the interrupt is triggered.
     Hangs(Interrupt),
 }
@@ -98,10 +101,19 @@ impl Transport for Depot {
         if self.state().refused_key.as_ref() == Some(&key) {
             weather = Weather::Status(500);
         }
-        let keeps = matches!(weather, Weather::Fine | Weather::Mute);
+        if let Weather::OneByOne(status) = weather {
+            let points = json_of(request).as_array().map_or(0, Vec::len);
+            weather = if points > 1 { Weather::Status(status) } else { Weather::Fine };
+        }
+        let mut keeps = matches!(weather, Weather::Fine | Weather::Mute);
         let mut state = self.state();
+        let has_parts = state.keys.iter().any(|part| wholes(part).any(|whole| whole == key));
+        if keeps && has_parts && !state.keys.contains(&key) {
+            (keeps, weather) = (false, Weather::Status(413));
+        }
+        let is_new = !wholes(&key).any(|whole| state.keys.contains(whole));
         state.requests.push((key.clone(), keeps));
-        if keeps && state.keys.insert(key) {
+        if keeps && is_new && state.keys.insert(key) {
             for point in json_of(request).as_array().expect("an array") {
                 let text = |field: &str| point[field].to_string().trim_matches('"').to_owned();
                 let instant = (text("metric"), text("tags"), text("timestamp"));
@@ -112,7 +124,7 @@ impl Transport for Depot {
         drop(state);
         match weather {
             Weather::Fine => Ok(Response::new(204, "")),
-            Weather::Status(status) => Ok(Response::new(status, "")),
+            Weather::Status(status) | Weather::OneByOne(status) => Ok(Response::new(status, "")),
             Weather::Unreachable | Weather::Mute => {
                 Err(TransportError::new(ErrorKind::Unreachable, "connection refused"))
             }

@@ -8,6 +8,7 @@ mod end_to_end;
 mod environment;
 #[cfg(feature = "testing")]
 mod fuzz;
+mod halves;
 mod hostile_network;
 mod ledger;
 mod promises;
@@ -18,6 +19,7 @@ mod reporter_sigterm;
 mod retry;
 mod secrets;
 mod send;
+mod source;
 mod spool;
 mod spool_kill;
 mod tour;

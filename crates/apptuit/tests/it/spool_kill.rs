@@ -1,9 +1,9 @@
 //! `kill -9` of the process that reports, at random moments, while its server comes and goes.
 //!
 //! The process is this test binary again, told by a variable to be the one that reports. The server
-//! lives in the test, and keeps a body once for each key, as ours does.
+//! lives in the test, and keeps a body, and its halves, once for each key, as ours does.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,6 +15,7 @@ use std::time::Duration;
 use apptuit::metrics::Registry;
 use apptuit::reporter::{Drawer, HostTag, Ledger, SpoolDirectory, SpoolOptions};
 use apptuit::{Client, Reporter, RetryPolicy};
+use apptuit_model::body_key;
 use apptuit_model::wire::ContentEncoding;
 
 const ENDPOINT: &str = "APPTUIT_TEST_KILL_ENDPOINT";
@@ -27,7 +28,7 @@ type Instant = (String, String);
 /// What the server keeps: the times each point was stored.
 #[derive(Default)]
 struct Kept {
-    keys: HashSet<String>,
+    keys: BTreeSet<String>,
     points: BTreeMap<Instant, u32>,
     /// Of bodies it has said that it keeps them: those keys, and how many points they have.
     told: HashSet<String>,
@@ -35,7 +36,8 @@ struct Kept {
 }
 
 /// A server that fails half of the time, in every way: it stores and does not say so, it says
-/// that it is busy and does not store, it is gone in the middle of a request.
+/// that it is busy, or that a body is too large, and does not store, it is gone in the middle of a
+/// request.
 struct Server {
     endpoint: String,
     kept: Arc<Mutex<Kept>>,
@@ -88,7 +90,7 @@ fn serve(stream: TcpStream, kept: &Mutex<Kept>, failing: &Mutex<u32>) -> Option<
             }
         }
         let fails = fastrand::u32(..100) < *failing.lock().expect("no panic");
-        let fault = if fails { fastrand::u32(..4) } else { 4 };
+        let fault = if fails { fastrand::u32(..5) } else { 5 };
         if fault == 0 {
             return None;
         }
@@ -100,11 +102,19 @@ fn serve(stream: TcpStream, kept: &Mutex<Kept>, failing: &Mutex<u32>) -> Option<
         }
         let instants = instants(&body);
         let mut kept = kept.lock().expect("no panic");
+        let [from, to] = body_key::parts(&key);
+        let has_parts = kept.keys.range(from..to).next().is_some();
+        if (fault == 3 && instants.len() > 1) || (has_parts && !kept.keys.contains(&key)) {
+            stream.get_mut().write_all(b"HTTP/1.1 413 Halve\r\ncontent-length: 0\r\n\r\n").ok()?;
+            continue;
+        }
+        let was_kept = body_key::wholes(&key).any(|whole| kept.keys.contains(whole));
+        let was_told = body_key::wholes(&key).any(|whole| kept.told.contains(whole));
         // Before it is told, so that nobody has heard of a body that is not counted.
-        if fault != 2 && kept.told.insert(key.clone()) {
+        if fault != 2 && !was_told && kept.told.insert(key.clone()) {
             kept.told_points += instants.len() as u64;
         }
-        if kept.keys.insert(key) {
+        if !was_kept && kept.keys.insert(key) {
             for instant in instants {
                 *kept.points.entry(instant).or_default() += 1;
             }

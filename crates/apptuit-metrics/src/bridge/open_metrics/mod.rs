@@ -88,13 +88,18 @@ fn add(families: &mut Families, series: &Series, reading: &Reading) {
         Reading::Gauge(unset) if unset.is_nan() => {}
         Reading::Gauge(now) => value(families, series, *now),
         Reading::Meter(count, of_meter) => {
-            total(families, series, *count as f64);
+            total(families, series, *count);
             rates(families, series, of_meter);
         }
         Reading::Histogram(values) => distribution(families, series, series.unit(), values),
         Reading::Timer(durations, of_timer) => {
             distribution(families, series, Some("seconds"), durations);
             rates(families, series, of_timer);
+        }
+        Reading::Fields(fields) => {
+            for (field, now) in fields {
+                families.add(series, Part::gauge(field, None), [Line::of(*now)]);
+            }
         }
         Reading::Failed(_) => families.leave_out("panicked"),
     }

@@ -4,6 +4,7 @@ mod http;
 mod mock;
 mod one_write;
 mod proxy;
+mod socket;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -55,6 +56,11 @@ impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
         let header = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         header.map(|(_, value)| value.as_str())
+    }
+
+    /// All headers, names with their values. That of the token is one of them.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
     /// The body as it travels, compressed.

@@ -157,12 +157,11 @@ impl Spool {
         }
     }
 
-    /// The points of a body that was taken have their fate: its file goes. Those `moved` leave this
-    /// spool's account, for their parts to be recorded again.
-    pub(super) fn settle(&mut self, taken: &Taken, delivered: u64, refused: u64, moved: u64) {
-        let shelf = &mut self.shelves[taken.shelf];
-        debug_assert_eq!(delivered + refused + moved, taken.entry.points);
-        shelf.settle_parts(taken.entry, delivered, refused, moved);
+    /// All points of a body that was taken have their fate: its file goes.
+    pub(super) fn settle(&mut self, taken: &Taken, delivered: u64, refused: u64, failed: u64) {
+        debug_assert_eq!(delivered + refused + failed, taken.entry.points);
+        let drops = [(DropReason::Refused, refused), (DropReason::Failed, failed)];
+        self.shelves[taken.shelf].settle(taken.entry, delivered, &drops);
         self.let_go();
     }
 

@@ -111,25 +111,23 @@ impl Shelf {
         Ok(kept.body)
     }
 
-    /// Counts the points of a file as arrived, refused or moved to another account, and then removes
-    /// it: should the process end in between, the account says that the file was counted.
-    pub(super) fn settle_parts(&mut self, entry: Entry, delivered: u64, refused: u64, moved: u64) {
-        self.books.settle_spooled(entry.number, delivered, refused, DropReason::Refused, moved);
+    /// Counts the points of a file as arrived or gone, and then removes it: should the process end in
+    /// between, the account says that the file was counted.
+    pub(super) fn settle(&mut self, entry: Entry, delivered: u64, drops: &[(DropReason, u64)]) {
+        self.books.settle_spooled(entry.number, delivered, drops);
         self.forget(entry);
         let _ = fs::remove_file(self.path(entry));
     }
 
     /// Counts the points of a file as gone, and then removes it.
     pub(super) fn drop_file(&mut self, entry: Entry, reason: DropReason) {
-        self.books.settle_spooled(entry.number, 0, entry.points, reason, 0);
-        self.forget(entry);
-        let _ = fs::remove_file(self.path(entry));
+        self.settle(entry, 0, &[(reason, entry.points)]);
     }
 
     /// Moves a damaged file aside, and says so.
     pub(super) fn quarantine(&mut self, entry: Entry, damage: Damage) -> Error {
         let (from, directory) = (self.path(entry), self.held.path.join(QUARANTINE));
-        self.books.settle_spooled(entry.number, 0, entry.points, DropReason::Damaged, 0);
+        self.books.settle_spooled(entry.number, 0, &[(DropReason::Damaged, entry.points)]);
         self.forget(entry);
         let moved = fs::create_dir_all(&directory)
             .and_then(|()| fs::rename(&from, directory.join(entry.name())));

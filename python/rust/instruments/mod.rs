@@ -1,0 +1,36 @@
+//! The instruments as Python objects.
+//!
+//! Each has a native instrument of its own. What Python may hand in besides (clocks, samples, sinks)
+//! stays Python's, and is asked under Python's lock alone, never from within a native one.
+
+mod amount;
+mod counter;
+mod gauge;
+mod histogram;
+mod meter;
+mod spread;
+mod timer;
+
+pub(crate) use counter::Counter;
+pub(crate) use gauge::{CallbackGauge, Gauge, SimpleGauge};
+pub(crate) use histogram::Histogram;
+pub(crate) use meter::Meter;
+pub(crate) use spread::checked;
+pub(crate) use timer::{Timer, TimerContext};
+
+use pyo3::prelude::*;
+
+use crate::errors::value_error;
+
+/// A finite number, for an instrument of this kind.
+#[inline]
+pub(crate) fn finite(given: &Bound<'_, PyAny>, kind: &str) -> PyResult<f64> {
+    let number: f64 = given.extract()?;
+    if number.is_finite() { Ok(number) } else { Err(not_finite(number, kind)) }
+}
+
+#[cold]
+fn not_finite(number: f64, kind: &str) -> PyErr {
+    let text = format!("`{number}` is no value of a {kind}: expected a finite number");
+    value_error(text.to_lowercase())
+}

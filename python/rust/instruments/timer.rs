@@ -1,0 +1,319 @@
+//! The timer, and its measurements.
+
+use std::sync::OnceLock;
+
+use apptuit::metrics::{self, Start, SystemClock};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFloat, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
+
+use super::amount::Ignored;
+use super::finite;
+use super::spread::{ALPHA, Given, GivenSample, SIZE, checked, sampling};
+use crate::clock::{self, GivenClock};
+use crate::snapshot::Snapshot;
+
+/// How long something takes, and how often it happens.
+#[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
+pub(crate) struct Timer(OnceLock<Durations>);
+
+struct Durations {
+    native: metrics::Timer,
+    given: Given,
+    /// Above this many seconds the signal `call_too_long` is sent.
+    threshold: Option<f64>,
+    /// Told of each duration.
+    sink: Option<Py<PyAny>>,
+    /// Whether recording is a matter of Rust alone.
+    is_plain: bool,
+}
+
+impl Durations {
+    fn of(
+        size: usize,
+        alpha: f64,
+        given: Given,
+        threshold: Option<f64>,
+        sink: Option<Py<PyAny>>,
+    ) -> Self {
+        let sampling = sampling(size, alpha, given.sample.as_ref());
+        let native = match &given.clock {
+            Some(clock) => metrics::Timer::with(clock.shown(), &sampling),
+            None => metrics::Timer::with(SystemClock, &sampling),
+        };
+        let is_plain = given.is_nothing() && threshold.is_none() && sink.is_none();
+        Self { native, given, threshold, sink, is_plain }
+    }
+
+    /// Takes a duration in; one below zero is left out, as when a clock was turned back.
+    fn record(&self, py: Python<'_>, seconds: f64) -> PyResult<()> {
+        if seconds < 0.0 {
+            return Ok(());
+        }
+        let seconds_object = PyFloat::new(py, seconds).into_any();
+        if let Some(sample) = &self.given.sample {
+            sample.update(&seconds_object)?;
+        }
+        self.native.record_secs(seconds);
+        let Some(sink) = &self.sink else { return Ok(()) };
+        sink.bind(py).call_method1(intern!(py, "add"), (seconds_object,)).map(drop)
+    }
+}
+
+impl Timer {
+    pub(crate) fn on(clock: Option<GivenClock>, sink: Option<Py<PyAny>>) -> Self {
+        let given = Given { clock, sample: None };
+        Self(OnceLock::from(Durations::of(SIZE, ALPHA, given, None, sink)))
+    }
+
+    /// A timer of Python's over a native one.
+    pub(crate) fn over(native: metrics::Timer) -> Self {
+        let given = Given::default();
+        let durations = Durations { native, given, threshold: None, sink: None, is_plain: true };
+        Self(OnceLock::from(durations))
+    }
+
+    /// The native timer, if nothing that is read is Python's.
+    pub(crate) fn native(&self) -> Option<&metrics::Timer> {
+        let durations = self.durations();
+        durations.given.is_nothing().then_some(&durations.native)
+    }
+
+    #[inline]
+    fn durations(&self) -> &Durations {
+        self.0.get_or_init(|| Durations::of(SIZE, ALPHA, Given::default(), None, None))
+    }
+
+    /// The native timer, shown what time it is.
+    fn now(&self, py: Python<'_>) -> PyResult<&metrics::Timer> {
+        let durations = self.durations();
+        durations.given.refresh(py)?;
+        Ok(&durations.native)
+    }
+}
+
+#[pymethods]
+impl Timer {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self(OnceLock::new())
+    }
+
+    #[pyo3(
+        signature = (threshold=None, size=1028, alpha=0.015, clock=None, sink=None, sample=None)
+    )]
+    fn __init__(
+        &self,
+        threshold: Option<f64>,
+        size: i64,
+        alpha: f64,
+        clock: Option<&Bound<'_, PyAny>>,
+        sink: Option<Py<PyAny>>,
+        sample: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let (size, alpha) = checked(size, alpha)?;
+        let given = Given { clock: GivenClock::of(clock)?, sample: GivenSample::of(sample) };
+        // A second call changes nothing: reports may be asking the timer.
+        let _ = self.0.set(Durations::of(size, alpha, given, threshold, sink));
+        Ok(())
+    }
+
+    /// Starts measuring: until the end of a `with` block, or until `stop`.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn time(
+        slf: &Bound<'_, Self>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<TimerContext> {
+        let durations = slf.get().durations();
+        let started = match &durations.given.clock {
+            Some(clock) => Started::Given(clock.read(slf.py())?),
+            None => Started::Native(durations.native.instant()),
+        };
+        // Only the signal is told of them.
+        let said = durations.threshold.is_some().then(|| {
+            Box::new((args.clone().unbind(), kwargs.map(|kwargs| kwargs.clone().unbind())))
+        });
+        Ok(TimerContext { timer: slf.clone().unbind(), started, said })
+    }
+
+    /// Takes a duration in, in seconds.
+    #[pyo3(name = "_update")]
+    fn update(&self, seconds: &Bound<'_, PyAny>) -> PyResult<()> {
+        let number = finite(seconds, "timer")?;
+        let durations = self.durations();
+        durations.given.refresh(seconds.py())?;
+        durations.record(seconds.py(), number)
+    }
+
+    fn get_count(&self) -> f64 {
+        self.durations().native.count() as f64
+    }
+
+    fn get_sum(&self) -> f64 {
+        self.durations().native.sum()
+    }
+
+    fn get_min(&self) -> f64 {
+        self.durations().native.min()
+    }
+
+    fn get_max(&self) -> f64 {
+        self.durations().native.max()
+    }
+
+    fn get_mean(&self) -> f64 {
+        self.durations().native.mean()
+    }
+
+    fn get_stddev(&self) -> f64 {
+        self.durations().native.std_dev()
+    }
+
+    fn get_var(&self) -> f64 {
+        self.durations().native.variance()
+    }
+
+    fn get_mean_rate(&self, py: Python<'_>) -> PyResult<f64> {
+        Ok(self.now(py)?.mean_rate())
+    }
+
+    fn get_one_minute_rate(&self, py: Python<'_>) -> PyResult<f64> {
+        Ok(self.now(py)?.one_minute_rate())
+    }
+
+    fn get_five_minute_rate(&self, py: Python<'_>) -> PyResult<f64> {
+        Ok(self.now(py)?.five_minute_rate())
+    }
+
+    fn get_fifteen_minute_rate(&self, py: Python<'_>) -> PyResult<f64> {
+        Ok(self.now(py)?.fifteen_minute_rate())
+    }
+
+    fn get_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(sample) = &self.durations().given.sample {
+            return sample.snapshot(py);
+        }
+        Ok(Bound::new(py, Snapshot::of(self.now(py)?.snapshot()))?.into_any())
+    }
+
+    fn clear(&self, py: Python<'_>) -> PyResult<()> {
+        self.now(py)?.clear();
+        self.durations().given.sample.as_ref().map_or(Ok(()), |sample| sample.clear(py))
+    }
+
+    #[getter]
+    fn clock(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        clock::object(py, self.durations().given.clock.as_ref())
+    }
+
+    #[getter]
+    fn sample(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.durations().given.sample.as_ref().map(|sample| sample.object().clone_ref(py))
+    }
+
+    #[getter]
+    fn sink(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.durations().sink.as_ref().map(|sink| sink.clone_ref(py))
+    }
+
+    #[getter]
+    fn threshold(&self) -> Option<f64> {
+        self.durations().threshold
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let Some(durations) = self.0.get() else { return Ok(()) };
+        durations.sink.iter().try_for_each(|sink| visit.call(sink))?;
+        durations.given.traverse(&visit)
+    }
+}
+
+/// When a measurement began.
+#[derive(Clone, Copy)]
+enum Started {
+    Native(Start),
+    /// In seconds of Python's clock.
+    Given(f64),
+}
+
+/// What the signal is told: arguments by position and by name.
+type Arguments = (Py<PyTuple>, Option<Py<PyDict>>);
+
+/// One measurement of a timer, under way.
+#[pyclass(frozen, module = "apptuit.metrics")]
+pub(crate) struct TimerContext {
+    timer: Py<Timer>,
+    started: Started,
+    said: Option<Box<Arguments>>,
+}
+
+impl TimerContext {
+    #[inline]
+    fn finish(&self, py: Python<'_>) -> PyResult<f64> {
+        let durations = self.timer.get().durations();
+        match self.started {
+            Started::Native(start) if durations.is_plain => {
+                Ok(durations.native.record_since(start).unwrap_or_default().as_secs_f64())
+            }
+            started => self.finish_aloud(py, durations, started),
+        }
+    }
+
+    /// Ends a measurement that Python's clock, sample, sink or signal is part of.
+    #[inline(never)]
+    fn finish_aloud(
+        &self,
+        py: Python<'_>,
+        durations: &Durations,
+        started: Started,
+    ) -> PyResult<f64> {
+        let elapsed = match (started, &durations.given.clock) {
+            (Started::Given(started), Some(clock)) => clock.read(py)? - started,
+            (Started::Native(start), _) => durations.native.since(start).as_secs_f64(),
+            (Started::Given(_), None) => 0.0,
+        };
+        durations.record(py, elapsed)?;
+        let threshold = durations.threshold.filter(|threshold| *threshold != 0.0);
+        if let (Some(threshold), Some(said)) = (threshold, &self.said)
+            && threshold < elapsed
+        {
+            let (args, kwargs) = &**said;
+            let module = py.import(intern!(py, "apptuit.metrics._signals"))?;
+            module.call_method1(intern!(py, "send"), (&self.timer, elapsed, args, kwargs))?;
+        }
+        Ok(elapsed)
+    }
+}
+
+#[pymethods]
+impl TimerContext {
+    /// Records the time since the start and returns it, in seconds.
+    fn stop(&self, py: Python<'_>) -> PyResult<f64> {
+        self.finish(py)
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    #[pyo3(signature = (exc_type, exc, traceback))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        exc_type: Ignored,
+        exc: Ignored,
+        traceback: Ignored,
+    ) -> PyResult<()> {
+        // An exception in the block is measured like any other way out of it, and goes on.
+        let _ = (exc_type, exc, traceback);
+        self.finish(py).map(drop)
+    }
+
+    #[getter]
+    fn timer(&self, py: Python<'_>) -> Py<Timer> {
+        self.timer.clone_ref(py)
+    }
+}

@@ -1,0 +1,98 @@
+//! A sample at one moment.
+
+use apptuit::metrics;
+use pyo3::prelude::*;
+
+use crate::errors::value_error;
+
+/// A sample of a histogram's or a timer's values, at one moment.
+#[pyclass(frozen, subclass, module = "apptuit.metrics")]
+pub(crate) struct Snapshot(metrics::Snapshot);
+
+impl Snapshot {
+    pub(crate) fn of(native: metrics::Snapshot) -> Self {
+        Self(native)
+    }
+}
+
+#[pymethods]
+impl Snapshot {
+    #[classattr]
+    const MEDIAN: f64 = 0.5;
+    #[classattr]
+    const P75_Q: f64 = 0.75;
+    #[classattr]
+    const P95_Q: f64 = 0.95;
+    #[classattr]
+    const P99_Q: f64 = 0.99;
+    #[classattr]
+    const P999_Q: f64 = 0.999;
+
+    #[new]
+    fn new(values: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let numbers = values.try_iter()?.map(|value| value?.extract::<f64>());
+        Ok(Self(numbers.collect::<PyResult<Vec<_>>>()?.into()))
+    }
+
+    /// The values, from least to greatest.
+    #[getter]
+    fn values(&self) -> &[f64] {
+        self.0.values()
+    }
+
+    #[pyo3(name = "get_size")]
+    pub(crate) fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    fn get_sum(&self) -> f64 {
+        self.0.sum()
+    }
+
+    fn get_min(&self) -> f64 {
+        self.0.min()
+    }
+
+    fn get_max(&self) -> f64 {
+        self.0.max()
+    }
+
+    fn get_mean(&self) -> f64 {
+        self.0.mean()
+    }
+
+    fn get_stddev(&self) -> f64 {
+        self.0.std_dev()
+    }
+
+    fn get_var(&self) -> f64 {
+        self.0.variance()
+    }
+
+    fn get_percentile(&self, percentile: f64) -> PyResult<f64> {
+        if !(0.0..=1.0).contains(&percentile) {
+            return Err(value_error(format!("`{percentile}` is no percentile: expected 0 to 1")));
+        }
+        Ok(self.0.quantile(percentile))
+    }
+
+    fn get_median(&self) -> f64 {
+        self.0.quantile(Self::MEDIAN)
+    }
+
+    fn get_75th_percentile(&self) -> f64 {
+        self.0.quantile(Self::P75_Q)
+    }
+
+    fn get_95th_percentile(&self) -> f64 {
+        self.0.quantile(Self::P95_Q)
+    }
+
+    fn get_99th_percentile(&self) -> f64 {
+        self.0.quantile(Self::P99_Q)
+    }
+
+    fn get_999th_percentile(&self) -> f64 {
+        self.0.quantile(Self::P999_Q)
+    }
+}

@@ -1,0 +1,111 @@
+"""Ctrl-C while a call waits: it comes out at once, whatever the call waits for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from apptuit import Apptuit, DataPoint, TimeSeries
+from tests.conftest import Recorder
+
+POINT = DataPoint("m", {"a": "b"}, 1, 1)
+CALLS: dict[str, Callable[[Apptuit], Any]] = {
+    "send": lambda client: client.send([POINT]),
+    "send_timeseries": lambda client: client.send_timeseries(
+        [TimeSeries("m", {"a": "b"}, [1], [1])]
+    ),
+    "query": lambda client: client.query("q", 0),
+}
+
+
+@contextmanager
+def interrupted(after: float = 0.3) -> Iterator[None]:
+    """Send this process a SIGINT, and see that it ends the block within a tenth of a second.
+
+    Half a second, since machines that test are busy.
+    """
+    sent: list[float] = []
+
+    def interrupt() -> None:
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(after, interrupt)
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+        assert time.monotonic() - sent[0] < 0.5
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_slow_server_is_not_waited_for(server: Recorder, call: str) -> None:
+    server.answer(204, delay=2)
+    with interrupted():
+        CALLS[call](Apptuit("t", server.url))
+
+
+@pytest.mark.parametrize("call", ["send", "query"])
+def test_a_pause_between_tries_is_not_waited_for(call: str) -> None:
+    asked = []
+
+    def busy(*request: Any) -> Any:
+        asked.append(request)
+        return 503, {"Retry-After": "5"}, b""
+
+    client = Apptuit("t", "http://somewhere", transport=busy)
+    with interrupted():
+        if call == "send":
+            client.send([POINT], retry_count=9)
+        else:
+            client.query("q", 0, retry_count=9)
+    time.sleep(0.2)
+    assert len(asked) == 1, "a call that was interrupted begins no further try"
+
+
+def test_a_transport_that_blocks_is_not_waited_for() -> None:
+    free = threading.Event()
+
+    def blocked(*_: Any) -> Any:
+        free.wait(20)
+        return 204, None, b""
+
+    client = Apptuit("t", "http://somewhere", transport=blocked)
+    with interrupted():
+        client.send([POINT])
+    free.set()
+    client.send([POINT])
+
+
+def test_what_any_signal_handler_raises_comes_out(server: Recorder) -> None:
+    def handler(*_: Any) -> None:
+        raise LookupError("alarm")
+
+    server.answer(204, delay=2)
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(LookupError, match="alarm"):
+            Apptuit("t", server.url).send([POINT])
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_the_client_is_as_good_as_before_after_an_interrupt(server: Recorder) -> None:
+    client = Apptuit("t", server.url)
+    server.answer(204, delay=1)
+    with interrupted():
+        client.send([POINT])
+    for _ in range(3):
+        client.send([POINT])
+    assert len(server.requests) == 4
