@@ -183,5 +183,13 @@ def wait_for_address(lines: Queue[str]) -> str:
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings of the machine out of the tests."""
-    for name in ("API_TOKEN", "TAGS", "API_ENDPOINT", "PY_TOKEN", "PY_TAGS", "DISABLE_HOST_TAG"):
+    for name in (
+        "API_TOKEN",
+        "TAGS",
+        "API_ENDPOINT",
+        "PY_TOKEN",
+        "PY_TAGS",
+        "DISABLE_HOST_TAG",
+        "SPOOL_DIR",
+    ):
         monkeypatch.delenv(f"APPTUIT_{name}", raising=False)

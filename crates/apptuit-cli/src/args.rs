@@ -24,7 +24,7 @@ pub(crate) enum Command {
     Query(Query),
     /// Look at, check or send what reporters could not deliver and keep on disk
     Spool(Spool),
-    /// Look after the file of a store: check, compact, export, import, back up
+    /// Look after the file of a store: check, compact, export, import, delete, back up
     #[command(subcommand)]
     Store(Store),
     /// Watch this machine: server, reporter, query, plot and page in one go
@@ -271,6 +271,8 @@ pub(crate) enum Store {
     Export(Export),
     /// Read points from files or standard input; of an instant that is there the new value holds
     Import(Import),
+    /// Remove series with all their points, for good; without --yes only list them
+    Delete(Delete),
     /// Copy a store to a new file, also while a server writes to it
     Backup {
         #[command(flatten)]
@@ -286,6 +288,19 @@ pub(crate) struct StoreFile {
     /// The store's file, such as `apptuit-data/default.sqlite`
     #[arg(value_name = "STORE")]
     pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    #[command(flatten)]
+    pub(crate) store: StoreFile,
+    /// Which series: a query that only fetches and filters, such as
+    /// `fetch('node.cpu').tag_filter('host==web1')`
+    #[arg(value_name = "QUERY")]
+    pub(crate) query: String,
+    /// Remove what would only be listed
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -99,6 +99,26 @@ impl ValueKind {
 }
 
 impl Plan {
+    /// The series that the query fetches and filters, if it does nothing else.
+    ///
+    /// ```
+    /// use apptuit_query::{Engine, parse};
+    ///
+    /// let engine = Engine::default();
+    /// let plan = engine.plan(&parse("fetch('node.cpu').tag_filter('host==web1')")?)?;
+    /// assert_eq!(plan.selector().map(|selector| &*selector.metric), Some("node.cpu"));
+    /// assert!(engine.plan(&parse("fetch('node.cpu').sum()")?)?.selector().is_none());
+    /// # Ok::<(), apptuit_query::QueryError>(())
+    /// ```
+    pub fn selector(&self) -> Option<&Selector> {
+        match &*self.instructions {
+            [Instruction { operation: Operation::Fetch(fetch), .. }] => {
+                fetch.stages.is_empty().then_some(&fetch.selector)
+            }
+            _ => None,
+        }
+    }
+
     /// Checks a query and lays out its evaluation.
     pub(crate) fn of(query: &Query, max_depth: usize) -> Result<Self, Fault> {
         if query.depth > max_depth {

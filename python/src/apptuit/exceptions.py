@@ -22,7 +22,7 @@ __all__ = [
 class ApptuitException(Exception):
     """The root of every error of this package; `msg` says what happened."""
 
-    def __init__(self, msg: str = "") -> None:
+    def __init__(self, msg: Any = "") -> None:
         super().__init__(msg)
         self.msg = msg
 

@@ -67,8 +67,8 @@ class Server:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            with connection:
-                self.said.append(b"".join(iter(lambda: connection.recv(65536), b"")))
+            with connection, connection.makefile("rb") as said:
+                self.said.append(said.read())
 
     def wait_for(self, number: int) -> list[bytes]:
         deadline = time.monotonic() + 10

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from conftest import Recorder
 
 from apptuit import ApptuitException
 from apptuit.metrics import (
@@ -21,6 +20,7 @@ from apptuit.metrics import (
     Timer,
 )
 from apptuit.pyformance import ApptuitReporter
+from tests.conftest import Recorder
 
 from .clocks import Manual
 

@@ -1,5 +1,6 @@
 //! `apptuit store`
 
+mod delete;
 mod export;
 mod import;
 
@@ -20,6 +21,7 @@ pub(crate) fn run(args: &Store) -> Result<(), Failure> {
         Store::Compact(store) => compact(store),
         Store::Export(args) => export::run(args),
         Store::Import(args) => import::run(args),
+        Store::Delete(args) => delete::run(args),
         Store::Backup { store, copy } => backup(store, copy),
     }
 }

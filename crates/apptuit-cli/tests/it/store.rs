@@ -194,6 +194,52 @@ fn a_compacted_store_is_smaller_and_holds_the_same() {
 }
 
 #[test]
+fn series_are_listed_first_and_deleted_when_that_is_said() {
+    let (_folder, file) = store();
+    let lab = "fetch('room.celsius').tag_filter('room==l*').tag_filter('floor!=3')";
+    let attic = DataPoint::new(("room.celsius", [("room", "attic")]), Timestamp::from_secs(1), 1.0);
+    open(&file).append_points(&[attic]).expect("the disk works");
+    let before = content(&file);
+
+    let listed = run(&["delete"], &file, &[lab], "");
+    assert_eq!(done(&listed), "room.celsius{floor:2, room:lab}\n");
+    assert_eq!(stderr(&listed), "1 series, 9 points: nothing is deleted without --yes\n");
+    assert_eq!(content(&file), before);
+
+    let deleted = run(&["delete"], &file, &[lab, "--yes"], "");
+    assert_eq!(done(&deleted), "room.celsius{floor:2, room:lab}\n");
+    let told = stderr(&deleted);
+    assert!(told.starts_with("1 series deleted; "), "{told}");
+    let left: Vec<_> = before.iter().filter(|(name, _)| !name.contains("lab")).cloned().collect();
+    assert_eq!((content(&file), left.len()), (left, 2));
+
+    // Nothing is left of a metric once all its series are gone.
+    done(&run(&["delete"], &file, &["fetch('room.celsius')", "--yes"], ""));
+    let again = run(&["delete"], &file, &["fetch('room.celsius')", "--yes"], "");
+    assert_eq!(again.status.code(), Some(1));
+    assert_eq!(stderr(&again), "error: there is no metric `room.celsius`\n");
+    assert_eq!(content(&file).len(), 1);
+}
+
+#[test]
+fn only_a_choice_of_series_can_be_deleted() {
+    let (_folder, file) = store();
+    for query in [
+        "fetch('room.celsius').sum()",
+        "fetch('room.celsius', rate='true')",
+        "a = fetch('room.celsius'); b = fetch('x'); output(a, b)",
+    ] {
+        let refused = run(&["delete"], &file, &[query, "--yes"], "");
+        assert_eq!(refused.status.code(), Some(1), "{query}");
+        let told = stderr(&refused);
+        assert!(told.starts_with(&format!("error: `{query}` does more than to choose ")), "{told}");
+    }
+    let refused = run(&["delete"], &file, &["room.celsius", "--yes"], "");
+    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(content(&file).len(), 2);
+}
+
+#[test]
 fn a_sound_store_passes_and_damage_is_named() {
     let (_folder, file) = store();
     done(&run(&["compact"], &file, &[], ""));
@@ -294,8 +340,11 @@ fn a_store_that_a_server_has_is_left_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let _server = ServerProcess::start(folder.path());
     let file = folder.path().join("default.sqlite");
-    for command in ["compact", "export", "import"] {
-        let refused = run(&[command], &file, &[], "");
+    let delete = &["fetch('m')", "--yes"][..];
+    for (command, more) in
+        [("compact", &[][..]), ("export", &[]), ("import", &[]), ("delete", delete)]
+    {
+        let refused = run(&[command], &file, more, "");
         assert_eq!(refused.status.code(), Some(1), "{command}");
         let told = stderr(&refused);
         assert!(told.contains("default.sqlite` is in use by another store or process\n"), "{told}");
@@ -313,9 +362,13 @@ fn a_store_that_a_server_has_is_left_alone() {
 fn a_store_that_is_missing_is_not_made() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("none.sqlite");
-    for (command, more) in
-        [("check", &[][..]), ("compact", &[]), ("export", &[]), ("backup", &["copy"])]
-    {
+    for (command, more) in [
+        ("check", &[][..]),
+        ("compact", &[]),
+        ("export", &[]),
+        ("delete", &["fetch('m')"]),
+        ("backup", &["copy"]),
+    ] {
         let refused = run(&[command], &file, more, "");
         assert_eq!(refused.status.code(), Some(1), "{command}");
         assert_eq!(stderr(&refused), format!("error: there is no store `{}`\n", file.display()));

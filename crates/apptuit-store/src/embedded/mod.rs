@@ -27,6 +27,7 @@ mod queue;
 mod read;
 mod refusal;
 mod remove;
+mod room;
 mod schema;
 mod write_ahead;
 
@@ -141,6 +142,14 @@ impl EmbeddedStore {
     /// The store takes no more writes, the disk has no room, or something failed.
     pub fn compact(&self) -> Result<(), StoreError> {
         background::everything(&self.shared, self.limits)
+    }
+
+    /// The series that `selector` means, also those whose points cannot be read; `None` if there is
+    /// none of its metric.
+    pub fn names(&self, selector: &Selector) -> Option<Vec<TimeSeriesName>> {
+        let names = self.shared.names();
+        let numbers = names.matching(selector)?;
+        Some(numbers.iter().filter_map(|number| names.name(number)).collect())
     }
 
     /// Removes the series that `selector` means with all their points, and returns how many there

@@ -133,7 +133,7 @@ fn what_is_too_much_for_the_server_is_halved_until_it_is_not() {
 
 /// A certificate for `localhost` and its key, as the server's own tests have them.
 #[cfg(feature = "tls")]
-fn certificate(folder: &std::path::Path) -> apptuit_server::TlsFiles {
+pub(crate) fn certificate(folder: &std::path::Path) -> apptuit_server::TlsFiles {
     let files =
         apptuit_server::TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
     let cert = include_str!("../../../apptuit-server/tests/it/tls/cert.pem");

@@ -271,6 +271,37 @@ fn certificates_are_those_of_the_first_variable_that_names_some() {
     assert_eq!(told(&[token, ("REQUESTS_CA_BUNDLE", folder)]), rest);
 }
 
+/// The certificate is trusted, and is one for `localhost`.
+#[cfg(feature = "tls")]
+#[test]
+fn a_certificate_is_good_for_the_host_it_names_and_no_other() {
+    use apptuit_server::ServerConfig;
+
+    use crate::end_to_end::{certificate, start_with};
+
+    let folder = tempfile::tempdir().unwrap();
+    let files = certificate(folder.path());
+    let trusted = files.cert.to_str().unwrap().to_owned();
+    let running = start_with(ServerConfig { tls: Some(files), ..ServerConfig::default() });
+    let port = running.server.local_addr().port();
+    let sent = |host: &str| {
+        let endpoint = format!("https://{host}:{port}");
+        let variables = [
+            ("APPTUIT_API_TOKEN", "t"),
+            ("APPTUIT_API_ENDPOINT", &*endpoint),
+            ("SSL_CERT_FILE", &*trusted),
+            (MODE, "send"),
+        ];
+        told(&variables).swap_remove(2)
+    };
+    assert_eq!(sent("localhost"), "sent all");
+    let refused = sent("127.0.0.1");
+    let expected = format!("sent cannot send to `https://127.0.0.1:{port}`: ");
+    assert!(refused.starts_with(&expected), "{refused}");
+    assert!(refused.contains("localhost") && refused.contains("certificate"), "{refused}");
+    running.server.stop().unwrap();
+}
+
 /// The page has all variables this crate reads, and no others.
 #[test]
 fn the_page_lists_what_is_read() {

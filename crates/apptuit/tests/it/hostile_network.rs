@@ -7,8 +7,12 @@ use std::time::{Duration, Instant};
 
 use apptuit::client::{Body, Interrupt};
 use apptuit::{Client, ClientBuilder, Error, ErrorKind, RetryPolicy, TimeRange, Timestamp};
+#[cfg(feature = "tls")]
+use apptuit_server::ServerConfig;
 
 use self::server::{HostileServer, Manner};
+#[cfg(feature = "tls")]
+use crate::end_to_end;
 use crate::{point, skip};
 
 const GOOD: &str = "HTTP/1.1 204 No Content\r\n\r\n";
@@ -165,22 +169,10 @@ fn a_server_on_ipv6_alone_is_reached() {
 #[cfg(feature = "tls")]
 #[test]
 fn a_certificate_nobody_vouches_for_is_refused_without_a_retry() {
-    use apptuit_server::{Server, ServerConfig, TlsFiles};
-
     let folder = tempfile::tempdir().expect("a folder");
-    let files = TlsFiles { cert: folder.path().join("cert"), key: folder.path().join("key") };
-    let cert = include_str!("../../../apptuit-server/tests/it/tls/cert.pem");
-    let key = include_str!("../../../apptuit-server/tests/it/tls/key.pem");
-    std::fs::write(&files.cert, cert).expect("a file");
-    std::fs::write(&files.key, key).expect("a file");
-    let config = ServerConfig {
-        listen: ([127, 0, 0, 1], 0).into(),
-        data_dir: folder.path().join("data"),
-        tls: Some(files),
-        ..ServerConfig::default()
-    };
-    let running = Server::bind(config).expect("a port").start();
-    let port = running.local_addr().port();
+    let tls = Some(end_to_end::certificate(folder.path()));
+    let running = end_to_end::start_with(ServerConfig { tls, ..ServerConfig::default() });
+    let port = running.server.local_addr().port();
 
     // Ten seconds of retries would be noticed.
     let retry = RetryPolicy::exponential(9);
@@ -190,7 +182,7 @@ fn a_certificate_nobody_vouches_for_is_refused_without_a_retry() {
         assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Tls, false), "{error}");
         assert!(error.to_string().contains("certificate"), "{error}");
     }
-    running.stop().unwrap();
+    running.server.stop().unwrap();
 }
 
 #[cfg(feature = "tls")]

@@ -7,10 +7,13 @@ use ureq::Proxy;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{Connector as _, DefaultConnector, NextTimeout};
+#[cfg(feature = "tls")]
+use ureq::unversioned::transport::RustlsConnector;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, NextTimeout};
 
 use super::one_write::OneWriteConnector;
 use super::proxy::Proxies;
+use super::socket::SocketConnector;
 #[cfg(feature = "tls")]
 use super::tls;
 use super::{Method, Request, Response, Transport, TransportError};
@@ -51,7 +54,10 @@ impl HttpTransport {
         let config = config.tls_config(tls::config()?);
         // Chosen by request.
         let config = config.proxy(None);
-        let connector = DefaultConnector::new().chain(OneWriteConnector);
+        let connector = ().chain(ConnectProxyConnector::default()).chain(SocketConnector);
+        #[cfg(feature = "tls")]
+        let connector = connector.chain(RustlsConnector::default());
+        let connector = connector.chain(OneWriteConnector);
         let agent = ureq::Agent::with_parts(config.build(), connector, AddressFirst::default());
         Ok(Self { agent, proxies: Proxies::of_environment() })
     }

@@ -4,6 +4,7 @@ mod http;
 mod mock;
 mod one_write;
 mod proxy;
+mod socket;
 #[cfg(feature = "tls")]
 mod tls;
 
