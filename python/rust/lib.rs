@@ -53,6 +53,7 @@ mod _native {
     use super::samples::{ExpDecayingSample, ExpWeightedMovingAvg, SlidingTimeWindowSample};
     #[pymodule_export]
     use super::series::TimeSeries;
+    #[pymodule_export]
     use super::sketch::sketch;
     #[pymodule_export]
     use super::snapshot::Snapshot;
