@@ -1,8 +1,10 @@
 //! Calls that may take long, and that Ctrl-C ends.
 
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::thread;
+use std::mem::ManuallyDrop;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use std::{io, process, thread};
 
 use apptuit::client::Interrupt;
 use pyo3::exceptions::PyRuntimeError;
@@ -29,16 +31,19 @@ pub(crate) fn interruptible<T: Send + 'static>(
     }
     let (done, mut result) = sync_channel(1);
     let other = interrupt.clone();
-    let work = move || {
+    let worker = Worker::take()?;
+    worker.work(Box::new(move || {
         // Nobody listens after a signal.
         let _left = done.send(noting_raised(|| call(&other)));
-    };
-    thread::Builder::new().name("apptuit".to_owned()).spawn(work)?;
+    }));
     loop {
         let waited;
         (waited, result) = py.detach(move || (result.recv_timeout(POLL), result));
         match waited {
-            Ok(result) => return Ok(result),
+            Ok(result) => {
+                worker.put_back();
+                return Ok(result);
+            }
             Err(RecvTimeoutError::Timeout) => py.check_signals().inspect_err(|_| {
                 interrupt.trigger();
             })?,
@@ -46,6 +51,44 @@ pub(crate) fn interruptible<T: Send + 'static>(
                 return Err(PyRuntimeError::new_err("the call panicked"));
             }
         }
+    }
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread that does one job after the other, and ends when it is let go of.
+struct Worker {
+    process: u32,
+    jobs: Sender<Job>,
+}
+
+/// The one that waits for the next call: to make a thread takes longer than a short call.
+/// Locked under the interpreter's lock only: a fork finds it unlocked.
+static IDLE: Mutex<Option<Worker>> = Mutex::new(None);
+
+impl Worker {
+    fn take() -> io::Result<Self> {
+        let process = process::id();
+        match IDLE.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(idle) if idle.process == process => return Ok(idle),
+            // After a fork it is the parent's, and what it holds may be locked for good.
+            parents => {
+                let _kept = ManuallyDrop::new(parents);
+            }
+        }
+        let (jobs, waiting) = channel::<Job>();
+        let work = move || waiting.into_iter().for_each(|job| job());
+        thread::Builder::new().name("apptuit".to_owned()).spawn(work)?;
+        Ok(Self { process, jobs })
+    }
+
+    fn work(&self, job: Job) {
+        // If the thread has ended, so has the job's end of the channel of results.
+        let _taken = self.jobs.send(job);
+    }
+
+    fn put_back(self) {
+        *IDLE.lock().unwrap_or_else(PoisonError::into_inner) = Some(self);
     }
 }
 

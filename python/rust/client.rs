@@ -1,6 +1,5 @@
 //! The client: Python's points and queries in, its exceptions and series out.
 
-use std::collections::HashSet;
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,15 +7,15 @@ use std::time::Duration;
 use apptuit::client::{ContentEncoding, HttpTransport, MockTransport, PackEffort};
 use apptuit::{
     Client as NativeClient, ClientBuilder, Error, RetryPolicy, Sanitizer, Tags, TimeRange,
-    TimeSeries as Series, TimeSeriesName, Timestamp,
+    Timestamp,
 };
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyDict, PyList};
+use pyo3::types::{IntoPyDict, PyDict, PyList, PyString};
 
 use crate::call::interruptible;
 use crate::errors::{self, value_error};
 use crate::fork::OwnTransport;
-use crate::points::DataPoint;
+use crate::outgoing::{self, Outgoing, Rules};
 use crate::report_clock::RestingClock;
 use crate::series::TimeSeries;
 use crate::transport::{self, Hook, Transport};
@@ -25,8 +24,8 @@ use crate::{log, names, values};
 /// Native clients that are kept, one for each timeout and number of retries.
 const MAX_KEPT: usize = 8;
 
-/// An output of a query: its id and its series.
-type Output = (String, Vec<Py<TimeSeries>>);
+/// The outputs of a query, each an id and its series, and what the server advises.
+type Answer<'py> = (Vec<(String, Vec<Bound<'py, TimeSeries>>)>, Vec<String>);
 
 /// A client of the service. Calls of any timeout and number of retries share its connections.
 #[pyclass(frozen, module = "apptuit._native")]
@@ -63,7 +62,12 @@ impl Client {
         retries: u32,
     ) -> PyResult<NativeClient> {
         let native = self.kept(py, timeout, retries);
-        native.map_err(|error| errors::of_send(py, &error, &[]))
+        native.map_err(|error| errors::of_send(py, &error, &Outgoing::default()))
+    }
+
+    fn rules(&self) -> Rules<'_> {
+        let Settings { global_tags, sanitizer, .. } = &self.settings;
+        Rules { global_tags, sanitizer: *sanitizer }
     }
 
     /// A client of a reporter's own, whose threads rest where a fork may come.
@@ -131,43 +135,13 @@ impl Settings {
     }
 }
 
-impl Client {
-    /// Refuses names and values that cannot be sent, before anything is.
-    ///
-    /// The native client would send the others; Python's callers count on all or nothing.
-    fn check<'a>(
-        &self,
-        named: impl Iterator<Item = (usize, (&'a TimeSeriesName, bool))>,
-    ) -> PyResult<()> {
-        let Settings { global_tags, sanitizer, .. } = &self.settings;
-        let mut checked = HashSet::new();
-        for (index, (name, finite)) in named {
-            let refused =
-                |why: String| value_error(format!("number {index} cannot be sent: {why}"));
-            if !finite {
-                return Err(refused(format!("a value of `{name}` is not finite")));
-            }
-            if !checked.insert(name) {
-                continue;
-            }
-            let merged = name.with_tags(name.tags().merged_over(global_tags));
-            if merged.tags().is_empty() {
-                let why = "give it one, or set global tags or APPTUIT_TAGS";
-                return Err(refused(format!("`{name}` has no tags: {why}")));
-            }
-            sanitizer.name(&merged).map_err(|error| refused(error.to_string()))?;
-        }
-        Ok(())
-    }
-}
-
 /// The tags of the variable `APPTUIT_TAGS`.
 #[pyfunction]
 pub(crate) fn environment_tags(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     // The only reader of the environment is the builder; this client is never used.
     let client = NativeClient::builder().token("none").endpoint("http://none");
     let client = client.transport(MockTransport::new()).build();
-    let client = client.map_err(|error| errors::of_send(py, &error, &[]))?;
+    let client = client.map_err(|error| errors::of_send(py, &error, &Outgoing::default()))?;
     client.global_tags().iter().into_py_dict(py)
 }
 
@@ -178,14 +152,15 @@ pub(crate) fn default_endpoint() -> Result<String, Error> {
 }
 
 /// How bodies are packed, by the word for it.
-fn packing(word: &str) -> PyResult<(ContentEncoding, PackEffort)> {
-    match word {
+fn packing(word: &Bound<'_, PyAny>) -> PyResult<(ContentEncoding, PackEffort)> {
+    match word.extract().unwrap_or_default() {
         "default" => Ok((ContentEncoding::Deflate, PackEffort::Default)),
         "fast" => Ok((ContentEncoding::Deflate, PackEffort::Fast)),
         "gzip" => Ok((ContentEncoding::Gzip, PackEffort::Default)),
         "none" => Ok((ContentEncoding::Identity, PackEffort::Default)),
         _ => Err(value_error(format!(
-            "`{word}` is no compression: expected 'default', 'fast', 'gzip' or 'none'"
+            "`{}` is no compression: expected 'default', 'fast', 'gzip' or 'none'",
+            values::shown(word)
         ))),
     }
 }
@@ -202,7 +177,7 @@ impl Client {
         global_tags: &Bound<'_, PyDict>,
         sanitize_mode: Option<&str>,
         user_agent: String,
-        compression: &str,
+        compression: &Bound<'_, PyAny>,
         transport: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let settings = Settings {
@@ -232,16 +207,15 @@ impl Client {
         timeout: f64,
         retry_count: u32,
     ) -> PyResult<()> {
-        let to_model = |point: Bound<'_, PyAny>| point.cast::<DataPoint>()?.borrow().to_model(py);
-        let points = points.iter().map(to_model).collect::<PyResult<Vec<_>>>()?;
-        let sent = points.iter().map(|point| (point.name(), point.value().is_finite()));
-        self.check(sent.enumerate())?;
+        let sent = outgoing::points(points, &self.rules())?;
         let native = self.native(py, seconds(timeout), retry_count)?;
-        let ((sent, points), raised) = interruptible(py, move |interrupt| {
-            let sent = native.send_until(&points, interrupt);
-            (sent, points)
+        let ((result, sent), raised) = interruptible(py, move |interrupt| {
+            let result = native.send_until(&sent.points, interrupt);
+            // Only errors ask for them.
+            let sent = if result.is_ok() { Outgoing::default() } else { sent };
+            (result, sent)
         })?;
-        sent.map_err(|error| transport::caused(py, errors::of_send(py, &error, &points), raised))
+        result.map_err(|error| transport::caused(py, errors::of_send(py, &error, &sent), raised))
     }
 
     fn send_series(
@@ -251,25 +225,30 @@ impl Client {
         timeout: f64,
         retry_count: u32,
     ) -> PyResult<()> {
-        let to_model = |one: Bound<'_, PyAny>| one.cast::<TimeSeries>()?.borrow().to_model(py);
-        let series = series.iter().map(to_model).collect::<PyResult<Vec<_>>>()?;
-        let finite = |one: &Series| one.values().iter().all(|value| value.is_finite());
-        self.check(series.iter().map(|one| (one.name(), finite(one))).enumerate())?;
+        let series = outgoing::series(series, &self.rules())?;
         let native = self.native(py, seconds(timeout), retry_count)?;
         let (sent, raised) =
             interruptible(py, move |interrupt| native.send_series_until(&series, interrupt))?;
-        sent.map_err(|error| transport::caused(py, errors::of_send(py, &error, &[]), raised))
+        sent.map_err(|error| {
+            transport::caused(py, errors::of_send(py, &error, &Outgoing::default()), raised)
+        })
     }
 
-    fn query(
+    /// Refuses points that cannot be sent, and sends none.
+    fn check(&self, points: &Bound<'_, PyList>) -> PyResult<()> {
+        outgoing::points(points, &self.rules()).map(drop)
+    }
+
+    fn query<'py>(
         &self,
-        py: Python<'_>,
-        text: String,
+        py: Python<'py>,
+        text: &Bound<'_, PyString>,
         start: &Bound<'_, PyAny>,
         end: Option<&Bound<'_, PyAny>>,
         timeout: f64,
         retry_count: u32,
-    ) -> PyResult<Vec<Output>> {
+    ) -> PyResult<Answer<'py>> {
+        let text = values::text("the query", text)?.to_owned();
         let start = values::timestamp(start)?;
         // Without an end up to now, the second that is under way included.
         let now = || Ok(Timestamp::from_secs(Timestamp::now().as_secs() + 1));
@@ -279,16 +258,16 @@ impl Client {
             interruptible(py, move |interrupt| native.query_until(&text, range, interrupt))?;
         let answer =
             answer.map_err(|error| transport::caused(py, errors::of_query(py, &error), raised))?;
-        answer
-            .iter()
-            .map(|output| {
-                let series = output
-                    .series()
-                    .iter()
-                    .map(|series| Py::new(py, TimeSeries::from_model(py, series.clone())?));
-                Ok((output.id().to_owned(), series.collect::<PyResult<Vec<_>>>()?))
-            })
-            .collect()
+        let hints = answer.hints().to_vec();
+        let output = |output: apptuit::Output| {
+            let id = output.id().to_owned();
+            let mut all: Vec<Bound<'_, TimeSeries>> = Vec::new();
+            for series in output.into_series() {
+                all.push(Bound::new(py, TimeSeries::from_model(py, series, all.last())?)?);
+            }
+            Ok((id, all))
+        };
+        Ok((answer.into_iter().map(output).collect::<PyResult<Vec<_>>>()?, hints))
     }
 }
 

@@ -7,6 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
+use crate::outgoing::Outgoing;
 use crate::values;
 
 /// The exceptions, which are plain Python classes.
@@ -28,8 +29,21 @@ pub(crate) fn type_error(message: impl Into<String>) -> PyErr {
     classes::ApptuitTypeError::new_err(message.into())
 }
 
+/// Why the thing at `index` of a list cannot be sent. What is no refusal stays what it is.
+pub(crate) fn refused(py: Python<'_>, index: usize, item: &Bound<'_, PyAny>, why: PyErr) -> PyErr {
+    let text =
+        format!("`{}`, number {index}, cannot be sent: {}", values::shown(item), why.value(py));
+    if why.is_instance_of::<classes::ApptuitTypeError>(py) {
+        type_error(text)
+    } else if why.is_instance_of::<classes::ApptuitValueError>(py) {
+        value_error(text)
+    } else {
+        why
+    }
+}
+
 /// Why points could not be sent; `sent` are those that a rejection's index counts.
-pub(crate) fn of_send(py: Python<'_>, error: &Error, sent: &[DataPoint]) -> PyErr {
+pub(crate) fn of_send(py: Python<'_>, error: &Error, sent: &Outgoing) -> PyErr {
     match error.kind() {
         ErrorKind::Configuration => value_error(text(error)),
         // Refused here, before anything was sent.
@@ -54,7 +68,7 @@ pub(crate) fn of_query(py: Python<'_>, error: &Error) -> PyErr {
 /// Why a report failed, in the form the handler of errors wants: always with numbers of points.
 pub(crate) fn of_report(py: Python<'_>, error: &Error) -> PyErr {
     let refused_here = error.kind() == ErrorKind::Rejected && error.status().is_none();
-    let made = refusal(py, error, &[]).map(|arguments| {
+    let made = refusal(py, error, &Outgoing::default()).map(|arguments| {
         if refused_here {
             classes::RefusedReport::new_err(arguments)
         } else {
@@ -107,10 +121,16 @@ fn unreachable_or(
 /// What an `ApptuitSendException` is made of.
 type Refusal = (String, Option<u16>, u64, u64, Py<PyList>);
 
-fn refusal(py: Python<'_>, error: &Error, sent: &[DataPoint]) -> PyResult<Refusal> {
-    let errors = PyList::empty(py);
-    for rejection in error.rejected() {
-        errors.append(entry(py, rejection, sent)?)?;
+fn refusal(py: Python<'_>, error: &Error, sent: &Outgoing) -> PyResult<Refusal> {
+    let (errors, indices) = (PyList::empty(py), sent.indices());
+    let mut rejected: Vec<_> = error.rejected().iter().collect();
+    // In the order of the caller's points.
+    rejected.sort_by_key(|rejection| {
+        let place = rejection.index().unwrap_or(usize::MAX);
+        indices.get(place).copied().unwrap_or(place)
+    });
+    for rejection in rejected {
+        errors.append(entry(py, rejection, &sent.points)?)?;
     }
     Ok((text(error), error.status(), error.succeeded(), error.failed(), errors.unbind()))
 }

@@ -6,6 +6,8 @@
 mod call;
 mod client;
 mod clock;
+mod columns;
+mod encoded;
 mod errors;
 mod exit;
 mod fork;
@@ -13,6 +15,7 @@ mod frame;
 mod instruments;
 mod log;
 mod names;
+mod outgoing;
 mod pickle;
 mod points;
 mod process;
@@ -21,7 +24,9 @@ mod report_clock;
 mod reporter;
 mod samples;
 mod series;
+mod shared;
 mod signals;
+mod sketch;
 mod snapshot;
 mod source;
 mod transport;
@@ -34,15 +39,17 @@ mod _native {
     #[pymodule_export]
     use super::client::{Client, environment_tags};
     #[pymodule_export]
+    use super::encoded::{decode_metric, encode_metric};
+    #[pymodule_export]
     use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork};
     #[pymodule_export]
-    use super::frame::frame;
+    use super::frame::{arrow_stream, frame};
     #[pymodule_export]
     use super::instruments::{
         CallbackGauge, Counter, Gauge, Histogram, Meter, SimpleGauge, Timer, TimerContext,
     };
     #[pymodule_export]
-    use super::names::{TimeSeriesName, decode_metric, encode_metric, is_valid_name, sanitize};
+    use super::names::{TimeSeriesName, is_valid_name, sanitize};
     #[pymodule_export]
     use super::points::DataPoint;
     #[pymodule_export]
@@ -55,6 +62,8 @@ mod _native {
     use super::samples::{ExpDecayingSample, ExpWeightedMovingAvg, SlidingTimeWindowSample};
     #[pymodule_export]
     use super::series::TimeSeries;
+    #[pymodule_export]
+    use super::sketch::sketch;
     #[pymodule_export]
     use super::snapshot::Snapshot;
 

@@ -1,73 +1,101 @@
-//! Names of series, and tags inside a plain name.
+//! Names of series, and how they are made safe to send.
 
-use std::borrow::Cow;
-
-use apptuit::{Sanitizer, TimeSeriesName as Name};
-use pyo3::intern;
+use apptuit::{Sanitizer, TimeSeriesName as ModelName};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use crate::encoded::{self, decode_metric, encode_metric};
 use crate::errors::{type_error, value_error};
 use crate::pickle::{self, Reduced, State};
 use crate::values;
 
-/// What a name holds.
-type Fields = (Option<Py<PyString>>, Option<Py<PyDict>>);
-
-/// A metric and its tags.
-#[pyclass(subclass, module = "apptuit")]
-pub(crate) struct TimeSeriesName {
-    metric: Option<Py<PyString>>,
+/// A metric and its tags, as Python has them.
+pub(crate) struct Name {
+    metric: Py<PyString>,
     tags: Option<Py<PyDict>>,
 }
 
-impl TimeSeriesName {
-    pub(crate) fn create(
+impl Name {
+    pub(crate) fn new(
         metric: Option<&Bound<'_, PyAny>>,
         tags: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
-        Ok(Self { metric: Some(checked_metric(metric)?), tags: values::own_tags(tags)? })
+        Ok(Self { metric: checked_metric(metric)?.clone().unbind(), tags: values::own_tags(tags)? })
     }
 
     /// The name of a series that came from Rust.
-    pub(crate) fn from_model(py: Python<'_>, name: &Name) -> PyResult<Self> {
+    pub(crate) fn from_model(py: Python<'_>, name: &ModelName) -> PyResult<Self> {
         let tags = PyDict::new(py);
         for (key, value) in name.tags().iter() {
             tags.set_item(key, value)?;
         }
-        Ok(Self {
-            metric: Some(PyString::new(py, name.metric()).unbind()),
-            tags: Some(tags.unbind()),
-        })
+        let metric = PyString::new(py, name.metric()).unbind();
+        Ok(Self { metric, tags: Some(tags.unbind()) })
+    }
+
+    pub(crate) fn metric<'py>(&self, py: Python<'py>) -> &Bound<'py, PyString> {
+        self.metric.bind(py)
+    }
+
+    pub(crate) fn tags<'py>(&self, py: Python<'py>) -> Option<&Bound<'py, PyDict>> {
+        self.tags.as_ref().map(|tags| tags.bind(py))
+    }
+
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self {
+            metric: self.metric.clone_ref(py),
+            tags: self.tags.as_ref().map(|tags| tags.clone_ref(py)),
+        }
+    }
+
+    /// The same, with a dict of its own.
+    pub(crate) fn copy(&self, py: Python<'_>) -> PyResult<Self> {
+        let tags = self.tags(py).map(PyDictMethods::copy).transpose()?;
+        Ok(Self { metric: self.metric.clone_ref(py), tags: tags.map(Bound::unbind) })
     }
 
     /// The name as it is sent.
-    pub(crate) fn to_model(&self, py: Python<'_>) -> PyResult<Name> {
-        let tags = match &self.tags {
-            Some(tags) => values::tags(tags.bind(py))?,
-            None => apptuit::Tags::new(),
-        };
-        Ok(Name::new(self.text(py)?, tags))
+    pub(crate) fn to_model(&self, py: Python<'_>) -> PyResult<ModelName> {
+        let tags = self.tags(py).map(values::tags).transpose()?.unwrap_or_default();
+        Ok(ModelName::new(values::text("the metric", self.metric(py))?, tags))
     }
 
     /// The metric and its tags in order of keys, `m{a:1, b:2}`, and `last` behind the tags.
     pub(crate) fn describe(&self, py: Python<'_>, last: Option<String>) -> PyResult<String> {
         let mut parts = Vec::new();
-        if let Some(tags) = &self.tags {
-            let keys = tags.bind(py).keys();
+        if let Some(tags) = self.tags(py) {
+            let keys = tags.keys();
             // Keys of several types have no order; then it is that of the dict.
             let _unordered = keys.sort();
             for key in keys {
-                let value = tags.bind(py).as_any().get_item(&key)?;
-                parts.push(format!("{key}:{value}"));
+                let value = tags.as_any().get_item(&key)?;
+                let (key, value) = (key.str()?, value.str()?);
+                parts.push(format!("{}:{}", key.to_string_lossy(), value.to_string_lossy()));
             }
         }
         parts.extend(last);
-        Ok(format!("{}{{{}}}", self.text(py)?, parts.join(", ")))
+        Ok(format!("{}{{{}}}", self.metric(py).to_string_lossy(), parts.join(", ")))
+    }
+}
+
+/// A metric and its tags.
+#[pyclass(subclass, module = "apptuit")]
+pub(crate) struct TimeSeriesName {
+    // None only between `__new__` and `__init__`.
+    name: Option<Name>,
+}
+
+impl TimeSeriesName {
+    pub(crate) fn of(name: Name) -> Self {
+        Self { name: Some(name) }
     }
 
-    fn text<'py>(&'py self, py: Python<'py>) -> PyResult<Cow<'py, str>> {
-        self.metric.as_ref().ok_or_else(|| value_error("the metric has no name"))?.to_cow(py)
+    pub(crate) fn name(&self) -> PyResult<&Name> {
+        self.name.as_ref().ok_or_else(|| value_error("the name was never initialised"))
+    }
+
+    fn name_mut(&mut self) -> PyResult<&mut Name> {
+        self.name.as_mut().ok_or_else(|| value_error("the name was never initialised"))
     }
 }
 
@@ -77,7 +105,7 @@ impl TimeSeriesName {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        Self { metric: None, tags: None }
+        Self { name: None }
     }
 
     #[pyo3(signature = (metric, tags=None))]
@@ -86,45 +114,44 @@ impl TimeSeriesName {
         metric: Option<&Bound<'_, PyAny>>,
         tags: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        *self = Self::create(metric, tags)?;
+        self.name = Some(Name::new(metric, tags)?);
         Ok(())
     }
 
-    #[getter]
-    pub(crate) fn metric(&self, py: Python<'_>) -> Option<Py<PyString>> {
-        self.metric.as_ref().map(|metric| metric.clone_ref(py))
+    #[getter(metric)]
+    fn get_metric(&self, py: Python<'_>) -> PyResult<Py<PyString>> {
+        Ok(self.name()?.metric.clone_ref(py))
     }
 
     #[setter]
     fn set_metric(&mut self, metric: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        self.metric = Some(checked_metric(metric)?);
+        self.name_mut()?.metric = checked_metric(metric)?.clone().unbind();
         Ok(())
     }
 
     #[getter(tags)]
-    pub(crate) fn get_tags(&self, py: Python<'_>) -> Option<Py<PyDict>> {
-        self.tags.as_ref().map(|tags| tags.clone_ref(py))
+    fn get_tags<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        Ok(self.name()?.tags(py).cloned())
     }
 
     #[setter]
     fn set_tags(&mut self, tags: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        self.tags = values::own_tags(tags)?;
+        self.name_mut()?.tags = values::own_tags(tags)?;
         Ok(())
     }
 
-    fn __str__(&self, py: Python<'_>) -> PyResult<String> {
-        let none = PyDict::new(py);
-        let tags = self.tags.as_ref().map_or(&none, |tags| tags.bind(py));
-        encode_text(&self.text(py)?, tags)
+    fn __str__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        let (name, none) = (self.name()?, PyDict::new(py));
+        encoded::encode(name.metric(py), name.tags(py).unwrap_or(&none))
     }
 
     #[staticmethod]
     #[pyo3(name = "encode_metric", signature = (metric_name, metric_tags=None, *, tags=None))]
-    fn encode(
-        metric_name: &Bound<'_, PyAny>,
-        metric_tags: Option<&Bound<'_, PyAny>>,
-        tags: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<String> {
+    fn encode<'py>(
+        metric_name: &Bound<'py, PyAny>,
+        metric_tags: Option<&Bound<'py, PyAny>>,
+        tags: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyString>> {
         encode_metric(metric_name, metric_tags, tags)
     }
 
@@ -132,7 +159,7 @@ impl TimeSeriesName {
     #[pyo3(name = "decode_metric")]
     fn decode<'py>(
         encoded_metric_name: &Bound<'py, PyAny>,
-    ) -> PyResult<(String, Bound<'py, PyDict>)> {
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyDict>)> {
         decode_metric(encoded_metric_name)
     }
 
@@ -140,57 +167,20 @@ impl TimeSeriesName {
         pickle::reduce(slf)
     }
 
-    fn __getstate__<'py>(slf: &Bound<'py, Self>) -> PyResult<State<'py, Fields>> {
-        let this = slf.borrow();
-        Ok(((this.metric(slf.py()), this.get_tags(slf.py())), pickle::attributes(slf)?))
+    fn __getstate__<'py>(slf: &Bound<'py, Self>) -> PyResult<State<'py, NameState>> {
+        let name = slf.borrow().name()?.clone_ref(slf.py());
+        Ok(((name.metric, name.tags), pickle::attributes(slf)?))
     }
 
-    fn __setstate__(slf: &Bound<'_, Self>, state: State<'_, Fields>) -> PyResult<()> {
+    fn __setstate__(slf: &Bound<'_, Self>, state: State<'_, NameState>) -> PyResult<()> {
         let ((metric, tags), attributes) = state;
-        *slf.borrow_mut() = Self { metric, tags };
+        slf.borrow_mut().name = Some(Name { metric, tags });
         pickle::restore_attributes(slf, attributes)
     }
 }
 
-/// One string that holds a metric and its tags: the metric, and the tags as Python's JSON of them
-/// with keys in order. The tags may be passed by either name.
-#[pyfunction]
-#[pyo3(signature = (metric_name, metric_tags=None, *, tags=None))]
-pub(crate) fn encode_metric(
-    metric_name: &Bound<'_, PyAny>,
-    metric_tags: Option<&Bound<'_, PyAny>>,
-    tags: Option<&Bound<'_, PyAny>>,
-) -> PyResult<String> {
-    let metric = checked_metric(Some(metric_name))?;
-    let given = metric_tags.or(tags);
-    let tags = given.and_then(|tags| tags.cast::<PyDict>().ok()).ok_or_else(|| {
-        value_error(format!("cannot encode the tags of `{metric_name}`: expected a dict"))
-    })?;
-    encode_text(&metric.to_cow(metric_name.py())?, tags)
-}
-
-/// The metric and the tags inside a string; the tags keep the types their JSON has.
-#[pyfunction]
-pub(crate) fn decode_metric<'py>(
-    encoded_metric_name: &Bound<'py, PyAny>,
-) -> PyResult<(String, Bound<'py, PyDict>)> {
-    let py = encoded_metric_name.py();
-    if !encoded_metric_name.is_truthy()? {
-        return Err(value_error("the metric has no name"));
-    }
-    let text = encoded_metric_name
-        .cast::<PyString>()
-        .map_err(|_| type_error(format!("`{encoded_metric_name}` is no name: expected text")))?;
-    let text = text.to_cow()?;
-    let Some(brace) = text.find('{') else {
-        return Ok((text.trim().to_owned(), PyDict::new(py)));
-    };
-    let (metric, json) = text.split_at(brace);
-    let tags = py.import("json")?.call_method1(intern!(py, "loads"), (json,)).map_err(|error| {
-        value_error(format!("`{text}` is not a metric with encoded tags: {}", error.value(py)))
-    })?;
-    Ok((metric.trim().to_owned(), tags.cast_into()?))
-}
+/// What a pickled name holds.
+type NameState = (Py<PyString>, Option<Py<PyDict>>);
 
 /// The form of `name` that can be sent, in this mode.
 #[pyfunction]
@@ -201,7 +191,7 @@ pub(crate) fn sanitize(mode: &str, name: &str) -> PyResult<String> {
 /// Whether a metric or a tag key can be sent as it is.
 #[pyfunction]
 pub(crate) fn is_valid_name(name: &str) -> bool {
-    Sanitizer::Off.name(&Name::from(name)).is_ok()
+    Sanitizer::Off.name(&ModelName::from(name)).is_ok()
 }
 
 /// The rule for this `sanitize_mode`; without one, names are left as they are.
@@ -211,18 +201,12 @@ pub(crate) fn sanitizer(mode: Option<&str>) -> PyResult<Sanitizer> {
         .map_err(|_| value_error(format!("`{}` is no sanitize_mode", mode.unwrap_or_default())))
 }
 
-fn encode_text(metric: &str, tags: &Bound<'_, PyDict>) -> PyResult<String> {
-    let py = tags.py();
-    let sorted = PyDict::new(py);
-    sorted.set_item("sort_keys", true)?;
-    let json: String =
-        py.import("json")?.call_method(intern!(py, "dumps"), (tags,), Some(&sorted))?.extract()?;
-    Ok(format!("{metric}{json}"))
-}
-
-fn checked_metric(metric: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyString>> {
+/// The name of a metric: text, and not empty.
+pub(crate) fn checked_metric<'a, 'py>(
+    metric: Option<&'a Bound<'py, PyAny>>,
+) -> PyResult<&'a Bound<'py, PyString>> {
     match metric.filter(|metric| !metric.is_none()).map(|metric| metric.cast::<PyString>()) {
-        Some(Ok(text)) if text.len()? > 0 => Ok(text.clone().unbind()),
+        Some(Ok(text)) if text.len()? > 0 => Ok(text),
         Some(Err(_)) => Err(type_error("the name of a metric is not text")),
         _ => Err(value_error("the metric has no name")),
     }

@@ -1,17 +1,17 @@
 //! One value at one time.
 
-use apptuit::DataPoint as Point;
+use std::sync::Arc;
+
+use apptuit::Timestamp;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
 
 use crate::errors::value_error;
-use crate::names::TimeSeriesName;
+use crate::names::{Name, TimeSeriesName};
 use crate::pickle::{self, Reduced, State};
+use crate::shared::{SharedName, shared};
 use crate::values;
-
-/// What a point holds.
-type Fields = (Py<TimeSeriesName>, Py<PyAny>, f64);
 
 /// One value of one series at one time.
 #[pyclass(subclass, module = "apptuit")]
@@ -20,12 +20,46 @@ pub(crate) struct DataPoint {
     fields: Option<Fields>,
 }
 
+struct Fields {
+    name: PointName,
+    timestamp: Py<PyAny>,
+    value: f64,
+}
+
+enum PointName {
+    /// With other points, until Python asks for something that it may change.
+    Shared(Arc<SharedName>),
+    Object(Py<TimeSeriesName>),
+}
+
+/// What a pickled point holds.
+type PointState = (Py<TimeSeriesName>, Py<PyAny>, f64);
+
 impl DataPoint {
-    /// The point as it is sent.
-    pub(crate) fn to_model(&self, py: Python<'_>) -> PyResult<Point> {
-        let (name, timestamp, value) = self.fields()?;
-        let instant = values::timestamp(timestamp.bind(py))?;
-        Ok(Point::new(name.borrow(py).to_model(py)?, instant, *value))
+    /// The instant and the value that are sent.
+    pub(crate) fn sample(&self, py: Python<'_>) -> PyResult<(Timestamp, f64)> {
+        let fields = self.fields()?;
+        Ok((values::timestamp(fields.timestamp.bind(py))?, fields.value))
+    }
+
+    /// Reads the name, whoever owns it.
+    pub(crate) fn with_name<T>(
+        &self,
+        py: Python<'_>,
+        read: impl FnOnce(&Name) -> PyResult<T>,
+    ) -> PyResult<T> {
+        match &self.fields()?.name {
+            PointName::Shared(shared) => read(shared.name()),
+            PointName::Object(name) => read(name.borrow(py).name()?),
+        }
+    }
+
+    /// The name that it has with other points.
+    pub(crate) fn shared_name(&self) -> Option<&Arc<SharedName>> {
+        match &self.fields.as_ref()?.name {
+            PointName::Shared(shared) => Some(shared),
+            PointName::Object(_) => None,
+        }
     }
 
     fn fields(&self) -> PyResult<&Fields> {
@@ -53,74 +87,97 @@ impl DataPoint {
         timestamp: Py<PyAny>,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let name = Py::new(metric.py(), TimeSeriesName::create(Some(metric), Some(tags))?)?;
-        self.fields = Some((name, timestamp, values::number(value)?));
+        let name = if let Some(shared) = shared(metric, tags)? {
+            PointName::Shared(shared)
+        } else {
+            let name = TimeSeriesName::of(Name::new(Some(metric), Some(tags))?);
+            PointName::Object(Py::new(metric.py(), name)?)
+        };
+        self.fields = Some(Fields { name, timestamp, value: values::number(value)? });
         Ok(())
     }
 
     #[getter]
-    fn timeseries_name(&self, py: Python<'_>) -> PyResult<Py<TimeSeriesName>> {
-        Ok(self.fields()?.0.clone_ref(py))
+    fn timeseries_name(&mut self, py: Python<'_>) -> PyResult<Py<TimeSeriesName>> {
+        let fields = self.fields_mut()?;
+        let object = match &fields.name {
+            PointName::Object(name) => return Ok(name.clone_ref(py)),
+            PointName::Shared(shared) => Py::new(py, TimeSeriesName::of(shared.name().copy(py)?))?,
+        };
+        fields.name = PointName::Object(object.clone_ref(py));
+        Ok(object)
+    }
+
+    #[setter]
+    fn set_timeseries_name(&mut self, name: Py<TimeSeriesName>) -> PyResult<()> {
+        self.fields_mut()?.name = PointName::Object(name);
+        Ok(())
     }
 
     #[getter]
-    fn metric(&self, py: Python<'_>) -> PyResult<Option<Py<PyString>>> {
-        Ok(self.fields()?.0.borrow(py).metric(py))
+    fn metric<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        self.with_name(py, |name| Ok(name.metric(py).clone()))
     }
 
     #[getter]
-    fn tags(&self, py: Python<'_>) -> PyResult<Option<Py<PyDict>>> {
-        Ok(self.fields()?.0.borrow(py).get_tags(py))
+    fn tags<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        // Its own from now on: Python may change it.
+        self.timeseries_name(py)?;
+        self.with_name(py, |name| Ok(name.tags(py).cloned()))
     }
 
     #[getter]
     fn timestamp(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(self.fields()?.1.clone_ref(py))
+        Ok(self.fields()?.timestamp.clone_ref(py))
     }
 
     #[setter]
     fn set_timestamp(&mut self, timestamp: Py<PyAny>) -> PyResult<()> {
-        self.fields_mut()?.1 = timestamp;
+        self.fields_mut()?.timestamp = timestamp;
         Ok(())
     }
 
     #[getter]
     fn value(&self) -> PyResult<f64> {
-        Ok(self.fields()?.2)
+        Ok(self.fields()?.value)
     }
 
     #[setter]
     fn set_value(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.fields_mut()?.2 = values::number(value)?;
+        self.fields_mut()?.value = values::number(value)?;
         Ok(())
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let (name, timestamp, value) = self.fields()?;
+        let Fields { timestamp, value, .. } = self.fields()?;
         // Whole seconds, if it is a number at all.
         let seconds = match py.get_type::<PyInt>().call1((timestamp,)) {
-            Ok(whole) => whole.to_string(),
-            Err(_) => timestamp.bind(py).to_string(),
+            Ok(whole) => values::shown(&whole),
+            Err(_) => values::shown(timestamp.bind(py)),
         };
         let value: String =
             PyString::new(py, "%f").call_method1(intern!(py, "__mod__"), (*value,))?.extract()?;
         let last = format!("timestamp: {seconds}, value: {value}");
-        name.borrow(py).describe(py, Some(last))
+        self.with_name(py, |name| name.describe(py, Some(last)))
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
         pickle::reduce(slf)
     }
 
-    fn __getstate__<'py>(slf: &Bound<'py, Self>) -> PyResult<State<'py, Fields>> {
-        let (py, this) = (slf.py(), slf.borrow());
-        let (name, timestamp, value) = this.fields()?;
-        let fields = (name.clone_ref(py), timestamp.clone_ref(py), *value);
-        Ok((fields, pickle::attributes(slf)?))
+    fn __getstate__<'py>(slf: &Bound<'py, Self>) -> PyResult<State<'py, PointState>> {
+        let (py, mut this) = (slf.py(), slf.borrow_mut());
+        let name = this.timeseries_name(py)?;
+        let fields = this.fields()?;
+        let state = (name, fields.timestamp.clone_ref(py), fields.value);
+        drop(this);
+        Ok((state, pickle::attributes(slf)?))
     }
 
-    fn __setstate__(slf: &Bound<'_, Self>, state: State<'_, Fields>) -> PyResult<()> {
-        slf.borrow_mut().fields = Some(state.0);
-        pickle::restore_attributes(slf, state.1)
+    fn __setstate__(slf: &Bound<'_, Self>, state: State<'_, PointState>) -> PyResult<()> {
+        let ((name, timestamp, value), attributes) = state;
+        let name = PointName::Object(name);
+        slf.borrow_mut().fields = Some(Fields { name, timestamp, value });
+        pickle::restore_attributes(slf, attributes)
     }
 }

@@ -15,6 +15,7 @@ use pyo3::types::PyDict;
 use crate::client::Client;
 use crate::errors::{self, value_error};
 use crate::instruments::{Counter, Timer};
+use crate::outgoing::Outgoing;
 use crate::registry::MetricsRegistry;
 use crate::report_clock::ReportClock;
 use crate::source::Source;
@@ -62,7 +63,7 @@ impl Reporter {
         on_error: Py<PyAny>,
     ) -> PyResult<Self> {
         let client = client.get().of_reporter(TIMEOUT, retry_count);
-        let client = client.map_err(|error| errors::of_send(py, &error, &[]))?;
+        let client = client.map_err(|error| errors::of_send(py, &error, &Outgoing::default()))?;
         let clock = ReportClock::default();
         let source = Source::new(prepare.clone_ref(py), None);
         let on_full = if drop_newest { OnFull::DropNewest } else { OnFull::DropOldest };

@@ -1,82 +1,80 @@
 //! Many values of one name.
 
-use apptuit::TimeSeries as Series;
+use apptuit::{TimeSeries as ModelSeries, TimeSeriesName as ModelName, Timestamp};
+use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
+use crate::columns::{Cell as _, Column, check_lengths};
 use crate::errors::value_error;
-use crate::names::TimeSeriesName;
+use crate::names::{Name, TimeSeriesName};
 use crate::pickle::{self, Reduced, State};
-use crate::values;
-
-/// What a series holds, as Python sees it.
-type Fields = (Py<TimeSeriesName>, Py<PyList>, Py<PyList>);
 
 /// One name, and its values at their timestamps.
 #[pyclass(subclass, module = "apptuit")]
 pub(crate) struct TimeSeries {
     // None only between `__new__` and `__init__`.
-    name: Option<Py<TimeSeriesName>>,
-    points: Points,
+    fields: Option<Fields>,
 }
 
-/// The two columns, in Rust until Python asks for them.
-enum Points {
-    Native(Series),
-    Lists { timestamps: Py<PyList>, values: Py<PyList> },
+struct Fields {
+    name: Py<TimeSeriesName>,
+    timestamps: Column<Timestamp>,
+    values: Column<f64>,
 }
+
+/// What a pickled series holds.
+type SeriesState<'py> = (Py<TimeSeriesName>, Bound<'py, PyList>, Bound<'py, PyList>);
 
 impl TimeSeries {
-    /// A series that came from Rust.
-    pub(crate) fn from_model(py: Python<'_>, series: Series) -> PyResult<Self> {
-        let name = Py::new(py, TimeSeriesName::from_model(py, series.name())?)?;
-        Ok(Self { name: Some(name), points: Points::Native(series) })
+    /// A series that came from Rust. With the one `before` it shares the instants, if they are the
+    /// same.
+    pub(crate) fn from_model(
+        py: Python<'_>,
+        series: ModelSeries,
+        before: Option<&Bound<'_, Self>>,
+    ) -> PyResult<Self> {
+        let (name, timestamps, values) = series.into_columns();
+        let name = Py::new(py, TimeSeriesName::of(Name::from_model(py, &name)?))?;
+        let before = before.and_then(|before| before.borrow().native(py));
+        let shared = before.and_then(|(instants, _)| Column::shared(instants, &timestamps));
+        let timestamps = shared.map_or_else(|| Column::of(py, &timestamps), Ok)?;
+        Ok(Self { fields: Some(Fields { name, timestamps, values: Column::of(py, &values)? }) })
     }
 
-    /// The series as it is sent.
-    pub(crate) fn to_model(&self, py: Python<'_>) -> PyResult<Series> {
-        self.columns(py, self.name()?.borrow(py).to_model(py)?)
+    /// Both columns, if neither has become a list.
+    pub(crate) fn native<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> Option<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let fields = self.fields.as_ref()?;
+        Some((fields.timestamps.native(py)?, fields.values.native(py)?))
     }
 
-    /// The points under a name that says nothing, for those who only compute with them.
-    pub(crate) fn unnamed(&self, py: Python<'_>) -> PyResult<Series> {
-        self.columns(py, "series".into())
+    /// Reads the name.
+    pub(crate) fn with_name<T>(
+        &self,
+        py: Python<'_>,
+        read: impl FnOnce(&Name) -> PyResult<T>,
+    ) -> PyResult<T> {
+        read(self.fields()?.name.borrow(py).name()?)
     }
 
-    fn columns(&self, py: Python<'_>, name: apptuit::TimeSeriesName) -> PyResult<Series> {
-        let (timestamps, values) = match &self.points {
-            Points::Native(series) => return Ok(series.clone().renamed(name)),
-            Points::Lists { timestamps, values } => (timestamps.bind(py), values.bind(py)),
-        };
+    /// The points as they are sent, under `name`.
+    pub(crate) fn to_model(&self, py: Python<'_>, name: ModelName) -> PyResult<ModelSeries> {
+        let Fields { timestamps, values, .. } = self.fields()?;
+        let (timestamps, values) = (timestamps.to_vec(py)?, values.to_vec(py)?);
+        // Lists may have become of two lengths, in Python's hands.
         check_lengths(timestamps.len(), values.len())?;
-        let mut series = Series::new(name);
-        for (timestamp, value) in timestamps.iter().zip(values) {
-            series.push(values::timestamp(&timestamp)?, values::number(&value)?);
-        }
-        Ok(series)
+        Ok(ModelSeries::from_columns(name, timestamps, values))
     }
 
-    fn name(&self) -> PyResult<&Py<TimeSeriesName>> {
-        self.name.as_ref().ok_or_else(|| value_error("the series was never initialised"))
+    fn fields(&self) -> PyResult<&Fields> {
+        self.fields.as_ref().ok_or_else(|| value_error("the series was never initialised"))
     }
 
-    /// The columns as lists, which are the truth from now on: Python may change them.
-    fn lists(&mut self, py: Python<'_>) -> PyResult<(Py<PyList>, Py<PyList>)> {
-        let (timestamps, values) = match &self.points {
-            Points::Lists { timestamps, values } => {
-                return Ok((timestamps.clone_ref(py), values.clone_ref(py)));
-            }
-            Points::Native(series) => {
-                let timestamps = PyList::empty(py);
-                for instant in series.timestamps() {
-                    timestamps.append(values::seconds(py, *instant)?)?;
-                }
-                (timestamps.unbind(), PyList::new(py, series.values())?.unbind())
-            }
-        };
-        self.points =
-            Points::Lists { timestamps: timestamps.clone_ref(py), values: values.clone_ref(py) };
-        Ok((timestamps, values))
+    fn fields_mut(&mut self) -> PyResult<&mut Fields> {
+        self.fields.as_mut().ok_or_else(|| value_error("the series was never initialised"))
     }
 }
 
@@ -86,7 +84,7 @@ impl TimeSeries {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        Self { name: None, points: Points::Native(Series::new("")) }
+        Self { fields: None }
     }
 
     #[pyo3(signature = (metric, tags, index=None, values=None))]
@@ -98,10 +96,11 @@ impl TimeSeries {
         values: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let py = metric.py();
-        let (timestamps, values) = (own_list(py, index)?, own_list(py, values)?);
-        check_lengths(timestamps.len(), values.len())?;
-        self.name = Some(Py::new(py, TimeSeriesName::create(Some(metric), Some(tags))?)?);
-        self.points = Points::Lists { timestamps: timestamps.unbind(), values: values.unbind() };
+        let timestamps = Column::of_items(py, "timestamps", index)?;
+        let values = Column::of_items(py, "values", values)?;
+        check_lengths(timestamps.len(py), values.len(py))?;
+        let name = Py::new(py, TimeSeriesName::of(Name::new(Some(metric), Some(tags))?))?;
+        self.fields = Some(Fields { name, timestamps, values });
         Ok(())
     }
 
@@ -112,83 +111,93 @@ impl TimeSeries {
         timestamp: Py<PyAny>,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let value = values::number(value)?;
-        let (timestamps, values) = self.lists(py)?;
-        timestamps.bind(py).append(timestamp)?;
-        values.bind(py).append(value)
-    }
-
-    #[getter(name)]
-    fn get_name(&self, py: Python<'_>) -> PyResult<Py<TimeSeriesName>> {
-        Ok(self.name()?.clone_ref(py))
+        let value = f64::from_python(value)?;
+        let Fields { timestamps, values, .. } = self.fields_mut()?;
+        timestamps.list(py)?.append(timestamp)?;
+        values.list(py)?.append(value)
     }
 
     #[getter]
-    fn metric(&self, py: Python<'_>) -> PyResult<Option<Py<PyString>>> {
-        Ok(self.name()?.borrow(py).metric(py))
+    fn name(&self, py: Python<'_>) -> PyResult<Py<TimeSeriesName>> {
+        Ok(self.fields()?.name.clone_ref(py))
+    }
+
+    #[setter]
+    fn set_name(&mut self, name: Py<TimeSeriesName>) -> PyResult<()> {
+        self.fields_mut()?.name = name;
+        Ok(())
     }
 
     #[getter]
-    fn tags(&self, py: Python<'_>) -> PyResult<Option<Py<PyDict>>> {
-        Ok(self.name()?.borrow(py).get_tags(py))
+    fn metric<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        self.with_name(py, |name| Ok(name.metric(py).clone()))
     }
 
     #[getter]
-    fn timestamps(&mut self, py: Python<'_>) -> PyResult<Py<PyList>> {
-        Ok(self.lists(py)?.0)
+    fn tags<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        self.with_name(py, |name| Ok(name.tags(py).cloned()))
     }
 
     #[getter]
-    fn values(&mut self, py: Python<'_>) -> PyResult<Py<PyList>> {
-        Ok(self.lists(py)?.1)
+    fn timestamps<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.fields_mut()?.timestamps.list(py)
     }
 
-    fn __len__(&self, py: Python<'_>) -> usize {
-        match &self.points {
-            Points::Native(series) => series.len(),
-            Points::Lists { timestamps, .. } => timestamps.bind(py).len(),
-        }
+    #[setter]
+    fn set_timestamps(&mut self, given: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.fields_mut()?.timestamps = Column::of_items(given.py(), "timestamps", Some(given))?;
+        Ok(())
+    }
+
+    #[getter]
+    fn values<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        self.fields_mut()?.values.list(py)
+    }
+
+    #[setter]
+    fn set_values(&mut self, given: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.fields_mut()?.values = Column::of_items(given.py(), "values", Some(given))?;
+        Ok(())
+    }
+
+    /// The columns as read-only numpy arrays: instants (milliseconds, UTC) and values. For a series
+    /// of a query whose lists were not asked for, they are views and not copies. Needs numpy.
+    fn to_numpy<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+        let numpy = py
+            .import("numpy")
+            .map_err(|_| PyImportError::new_err("to_numpy needs numpy: `pip install numpy`"))?;
+        let view =
+            |bytes: Bound<'py, PyBytes>, kind| numpy.call_method1("frombuffer", (bytes, kind));
+        let Fields { timestamps, values, .. } = self.fields()?;
+        let instants = view(timestamps.bytes(py)?, "datetime64[ms]")?;
+        Ok((instants, view(values.bytes(py)?, "float64")?))
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.fields()?.timestamps.len(py))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        self.name()?.borrow(py).describe(py, None)
+        self.with_name(py, |name| name.describe(py, None))
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
         pickle::reduce(slf)
     }
 
-    fn __getstate__<'py>(slf: &Bound<'py, Self>) -> PyResult<State<'py, Fields>> {
-        let py = slf.py();
-        let mut this = slf.borrow_mut();
-        let (timestamps, values) = this.lists(py)?;
-        Ok(((this.name()?.clone_ref(py), timestamps, values), pickle::attributes(slf)?))
+    fn __getstate__<'py>(slf: &Bound<'py, Self>) -> PyResult<State<'py, SeriesState<'py>>> {
+        let (py, mut this) = (slf.py(), slf.borrow_mut());
+        let Fields { name, timestamps, values } = this.fields_mut()?;
+        let state = (name.clone_ref(py), timestamps.list(py)?, values.list(py)?);
+        drop(this);
+        Ok((state, pickle::attributes(slf)?))
     }
 
-    fn __setstate__(slf: &Bound<'_, Self>, state: State<'_, Fields>) -> PyResult<()> {
+    fn __setstate__(slf: &Bound<'_, Self>, state: State<'_, SeriesState<'_>>) -> PyResult<()> {
         let ((name, timestamps, values), attributes) = state;
-        *slf.borrow_mut() = Self { name: Some(name), points: Points::Lists { timestamps, values } };
+        let (timestamps, values) =
+            (Column::List(timestamps.unbind()), Column::List(values.unbind()));
+        slf.borrow_mut().fields = Some(Fields { name, timestamps, values });
         pickle::restore_attributes(slf, attributes)
     }
-}
-
-/// A list of its own with the items of anything that can be iterated.
-fn own_list<'py>(
-    py: Python<'py>,
-    given: Option<&Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyList>> {
-    let list = PyList::empty(py);
-    if let Some(given) = given.filter(|given| !given.is_none()) {
-        for item in given.try_iter()? {
-            list.append(item?)?;
-        }
-    }
-    Ok(list)
-}
-
-fn check_lengths(timestamps: usize, values: usize) -> PyResult<()> {
-    if timestamps == values {
-        return Ok(());
-    }
-    Err(value_error(format!("{timestamps} timestamps but {values} values: expected as many")))
 }

@@ -19,8 +19,17 @@ use crate::{NameError, Tags, TimeSeriesName};
 /// assert_eq!(encode_metric("node.cpu", &tags), r#"node.cpu{"host": "a", "type": "idle"}"#);
 /// ```
 pub fn encode_metric(metric: &str, tags: &Tags) -> String {
-    let mut out = format!("{metric}{{");
-    for (n, (key, value)) in tags.iter().enumerate() {
+    encode_sorted(metric, tags.iter())
+}
+
+/// The same, of tags that are not collected: pairs in order of their keys, each of which is there
+/// once.
+pub fn encode_sorted<'a>(metric: &str, tags: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    // Enough for three or four tags.
+    let mut out = String::with_capacity(metric.len() + 96);
+    out.push_str(metric);
+    out.push('{');
+    for (n, (key, value)) in tags.enumerate() {
         if n > 0 {
             out.push_str(", ");
         }

@@ -32,7 +32,7 @@ mod time;
 #[cfg(feature = "wire")]
 pub mod wire;
 
-pub use encoded_name::{decode_metric, encode_metric};
+pub use encoded_name::{decode_metric, encode_metric, encode_sorted};
 pub use error::{NameError, SanitizerError, StepError};
 pub use name::TimeSeriesName;
 pub use point::DataPoint;

@@ -41,7 +41,7 @@ pub mod testing;
 pub use apptuit_metrics as metrics;
 pub use apptuit_model::{
     DataPoint, NameError, Sanitizer, Tags, TimeRange, TimeSeries, TimeSeriesName, Timestamp,
-    decode_metric, encode_metric,
+    decode_metric, encode_metric, encode_sorted,
 };
 #[cfg(feature = "tokio")]
 pub use async_client::AsyncClient;

@@ -84,13 +84,13 @@ impl MetricsRegistry {
         make: impl FnOnce() -> PyResult<Bound<'py, T>>,
     ) -> PyResult<Bound<'py, T>> {
         // Refuses a name that is no Unicode text before anything is made.
-        let name = &*key.to_cow()?;
+        let name = key.to_cow()?;
         let (made, table) = (make()?, self.table(kind).bind(key.py()));
         // Making it may have run code of Python's, and let other threads in.
         if let Some(found) = table.get_item(key)? {
             return Ok(found.cast_into()?);
         }
-        report::register(&self.registry, name, kind, made.as_any())?;
+        report::register(&self.registry, &name, kind, made.as_any())?;
         table.set_item(key, &made)?;
         Ok(made)
     }
@@ -195,12 +195,12 @@ impl MetricsRegistry {
     ) -> PyResult<Bound<'py, PyAny>> {
         let kind = fields::kind(metric)
             .ok_or_else(|| PyTypeError::new_err(format!("`{metric}` is no instrument")))?;
-        let (name, table) = (&*key.to_cow()?, self.table(kind).bind(key.py()));
+        let (name, table) = (key.to_cow()?, self.table(kind).bind(key.py()));
         if table.contains(key)? {
             let text = format!("the registry has an instrument of this kind named `{key}`");
             return Err(PyLookupError::new_err(text));
         }
-        report::register(&self.registry, name, kind, metric)?;
+        report::register(&self.registry, &name, kind, metric)?;
         table.set_item(key, metric)?;
         Ok(metric.clone())
     }

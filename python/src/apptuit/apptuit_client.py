@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import operator
 import os
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import tzinfo
+import random
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from . import _native
 from ._native import DataPoint, TimeSeries, TimeSeriesName
-from .exceptions import ApptuitException, ApptuitSendException, ApptuitValueError
+from .exceptions import (
+    ApptuitException,
+    ApptuitSendException,
+    ApptuitTypeError,
+    ApptuitValueError,
+)
+from .query import Output, QueryResult
 from .utils import (
     APPTUIT_API_ENDPOINT,
     APPTUIT_PY_TOKEN,
@@ -21,10 +29,10 @@ from .utils import (
 )
 
 if TYPE_CHECKING:
-    import pandas
     from typing_extensions import Self
 
 __all__ = [
+    "BASE_SLEEP_TIME_SECS",
     "DEFAULT_ENDPOINT",
     "MAX_TAGS_LIMIT",
     "Apptuit",
@@ -39,8 +47,11 @@ __all__ = [
 
 DEFAULT_ENDPOINT: str = _native.DEFAULT_ENDPOINT
 MAX_TAGS_LIMIT = 25
+BASE_SLEEP_TIME_SECS = 2
 
 Seconds = Union[int, float]
+Timeout = Union[Seconds, tuple[Seconds, Seconds], None]
+Row = dict[str, Any]
 # method, url, headers, body, timeout -> status, headers, body
 Answer = tuple[int, Optional[Mapping[str, str]], bytes]
 Transport = Callable[[str, str, dict[str, str], bytes, float], Answer]
@@ -75,6 +86,8 @@ class Apptuit:
     TimeoutError is one that may pass, any other exception is the cause of what the call raises. It
     may be called on any thread.
 
+    Failed tries and names that collide are told to the logger `apptuit`.
+
     Calls do their work without the interpreter's lock, so other threads go on running. From
     asyncio, use `asyncio.to_thread(client.send, points)`.
     """
@@ -92,12 +105,14 @@ class Apptuit:
     ) -> None:
         self.sanitizer = _sanitizer(sanitize_mode)
         self.token = token or _get_token_from_environment()
+        if self.token and not isinstance(self.token, str):
+            raise ApptuitTypeError("the token is not text")
         if not self.token:
             raise ApptuitValueError(
                 f"no token: pass `token` or set the environment variable {APPTUIT_PY_TOKEN}"
             )
         self.endpoint = _endpoint(api_endpoint)
-        self._global_tags: dict[str, Any] = dict(global_tags) if global_tags else {}
+        self._global_tags = _tags(global_tags)
         if not self._global_tags and not ignore_environ_tags:
             self._global_tags = dict(_get_tags_from_environment())
         self._client = _native.Client(
@@ -131,35 +146,41 @@ class Apptuit:
     def send(
         self,
         datapoints: Optional[Iterable[DataPoint]],
-        timeout: Union[Seconds, tuple[Seconds, Seconds]] = 60,
+        timeout: Timeout = 60,
         retry_count: int = 0,
+        *,
+        retry: Optional[int] = None,
     ) -> None:
-        """Send points in one request.
+        """Send points, in one request for each 50 000 of them.
 
-        A point's own tags win over global ones. Up to `retry_count` further tries follow a failure
-        that may pass; `timeout` is in seconds, for all tries together.
+        A point's own tags win over global ones. Up to `retry_count` further tries (or `retry`,
+        which is another name for it) follow a failure that may pass; `timeout` is in seconds, for
+        all tries together. More than a thousand points are sent series by series, those of one
+        series in their order.
 
         Raises `ApptuitSendException`, which names the points that the service refused, and
         ValueError for a point that cannot be sent; then none is.
         """
         if datapoints is None:
             return
-        points = list(datapoints)
+        points = datapoints if type(datapoints) is list else list(datapoints)
         if points:
-            self._client.send(points, _seconds(timeout), _retries(retry_count))
+            self._client.send(points, _seconds(timeout), _retries(retry_count, retry))
 
     def send_timeseries(
         self,
         timeseries_list: Optional[Iterable[TimeSeries]],
-        timeout: Union[Seconds, tuple[Seconds, Seconds]] = 60,
+        timeout: Timeout = 60,
         retry_count: int = 0,
+        *,
+        retry: Optional[int] = None,
     ) -> None:
-        """Send series in one request: as `send`, with names handled once a series."""
+        """Send series: as `send`, with names handled once a series."""
         if timeseries_list is None:
             return
-        series = list(timeseries_list)
+        series = timeseries_list if type(timeseries_list) is list else list(timeseries_list)
         if series:
-            self._client.send_series(series, _seconds(timeout), _retries(retry_count))
+            self._client.send_series(series, _seconds(timeout), _retries(retry_count, retry))
 
     def query(
         self,
@@ -167,7 +188,9 @@ class Apptuit:
         start: Seconds,
         end: Optional[Seconds] = None,
         retry_count: int = 0,
-        timeout: Union[Seconds, tuple[Seconds, Seconds]] = 180,
+        timeout: Timeout = 180,
+        *,
+        retry: Optional[int] = None,
     ) -> QueryResult:
         """Ask for the series of `query_str` from `start` to `end`, both in, seconds of the epoch.
 
@@ -175,79 +198,48 @@ class Apptuit:
 
         Raises `ApptuitException` if the query is refused or the service cannot be asked.
         """
-        outputs = self._client.query(
-            query_str, start, end or None, _seconds(timeout), _retries(retry_count)
+        if not isinstance(query_str, str):
+            raise ApptuitTypeError(f"`{query_str}` is no query: expected text")
+        outputs, hints = self._client.query(
+            query_str, start, end or None, _seconds(timeout), _retries(retry_count, retry)
         )
-        result = QueryResult(start, end)
+        result = QueryResult(start, end, hints)
         for output_id, series in outputs:
             result._add(output_id, series)
         return result
 
+    @staticmethod
+    def backoff_with_jitter(try_number: int) -> float:
+        """Draw the seconds to wait before retry `try_number`, which counts from 1."""
+        longest = min(30.0, BASE_SLEEP_TIME_SECS * 2.0 ** min(try_number, 5))
+        return random.uniform(0, longest)
 
-class Output:
-    """One output of a query: its series."""
+    def _create_payload_from_datapoints(self, datapoints: Iterable[DataPoint]) -> list[Row]:
+        """Make what is sent of points, before tags become text."""
+        points = list(datapoints)
+        self._client.check(points)
+        return [self._row(point, point.timestamp, point.value) for point in points]
 
-    def __init__(self, series: Optional[Iterable[TimeSeries]] = None) -> None:
-        self.series: list[TimeSeries] = list(series or ())
+    def _create_payload_from_timeseries(
+        self, timeseries_list: Iterable[TimeSeries]
+    ) -> tuple[list[Row], int]:
+        """Make what is sent of series, and the number of points."""
+        rows = [
+            self._row(series, timestamp, value)
+            for series in timeseries_list
+            for timestamp, value in zip(series.timestamps, series.values)
+        ]
+        return rows, len(rows)
 
-    def to_df(self, tz: Union[str, tzinfo, None] = None) -> pandas.DataFrame:
-        """Make a pandas data frame: a column for each series, a row for each timestamp.
-
-        A series without a value at a timestamp has NaN there. Timestamps are UTC without a zone,
-        or in the zone `tz`. Needs pandas.
-        """
-        import numpy as np
-        import pandas as pd
-
-        if not self.series:
-            raise ApptuitValueError("No objects to concatenate: the output has no series")
-        millis, block = _native.frame(self.series)
-        instants = np.frombuffer(millis, dtype=np.int64)
-        if (instants % 1000).any():
-            index = pd.to_datetime(instants, unit="ms")
-        else:
-            index = pd.to_datetime(instants // 1000, unit="s")
-        if tz is not None:
-            index = index.tz_localize("UTC").tz_convert(tz)
-        columns = np.frombuffer(block, dtype=np.float64).reshape(len(self.series), len(index))
-        return pd.DataFrame(columns.T, index=index, columns=[str(series) for series in self.series])
-
-
-class QueryResult:
-    """The outputs of a query, by id and by position: `result["orders"]`, `result[0]`.
-
-    Outputs without series are not in it.
-    """
-
-    def __init__(self, start: Seconds, end: Optional[Seconds] = None) -> None:
-        self.start = start
-        self.end = end
-        self._outputs: dict[str, Output] = {}
-
-    def _add(self, output_id: str, series: list[TimeSeries]) -> None:
-        if series:
-            self._outputs.setdefault(output_id, Output()).series.extend(series)
-
-    def __getitem__(self, key: Union[str, int]) -> Output:
-        if isinstance(key, int) and not isinstance(key, bool):
-            if 0 <= key < len(self._outputs):
-                return list(self._outputs.values())[key]
-        elif isinstance(key, str) and key in self._outputs:
-            return self._outputs[key]
-        raise KeyError(key)
-
-    def __len__(self) -> int:
-        return len(self._outputs)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._outputs)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._outputs
-
-    def __repr__(self) -> str:
-        end = "" if self.end is None else self.end
-        return f"{{start: {self.start}, end: {end}, outputs: {', '.join(self._outputs)}}}"
+    def _row(self, named: Union[DataPoint, TimeSeries], timestamp: Any, value: Any) -> Row:
+        clean = self.sanitizer or str
+        tags = {**self._global_tags, **(named.tags or {})}
+        return {
+            "metric": clean(named.metric),
+            "tags": {clean(key): tag for key, tag in tags.items()},
+            "timestamp": timestamp,
+            "value": value,
+        }
 
 
 def _sanitizer(mode: Optional[str]) -> Optional[Callable[[str], str]]:
@@ -266,19 +258,42 @@ def _endpoint(given: Optional[str]) -> str:
     """Choose the endpoint: the argument, else the environment's, else the default."""
     if not given:
         raise ApptuitValueError("no endpoint: `api_endpoint` must be a URL")
+    if not isinstance(given, str):
+        raise ApptuitTypeError(f"`{given}` is no endpoint: `api_endpoint` must be a URL")
     if isinstance(given, _Default):
         given = os.environ.get(APPTUIT_API_ENDPOINT) or str(given)
     return given.rstrip("/")
 
 
-def _seconds(timeout: Union[Seconds, tuple[Seconds, Seconds]]) -> float:
+def _tags(given: Optional[Mapping[str, Any]]) -> dict[str, Any]:
+    """Copy global tags."""
+    if not given:
+        return {}
+    if not isinstance(given, Mapping):
+        raise ApptuitTypeError(f"global_tags are `{given}`: expected a dict of keys and values")
+    return dict(given)
+
+
+def _seconds(timeout: Timeout) -> float:
     """Turn a timeout into seconds; a pair, to connect and to read, is their sum."""
+    if timeout is None:
+        return float("inf")
     parts = timeout if isinstance(timeout, tuple) else (timeout,)
-    if not all(isinstance(part, (int, float)) and 0 < part < float("inf") for part in parts):
+    try:
+        seconds = [math.nan if isinstance(part, (str, bytes)) else float(part) for part in parts]
+    except (TypeError, ValueError, OverflowError):
+        seconds = [math.nan]
+    if not seconds or not all(0 < part < math.inf for part in seconds):
         raise ApptuitValueError(f"`{timeout}` is no timeout: expected seconds above zero")
-    return float(sum(parts))
+    return sum(seconds)
 
 
-def _retries(retry_count: int) -> int:
-    """Turn a number of retries that may be negative into one that is not."""
-    return max(int(retry_count), 0)
+def _retries(retry_count: int, retry: Optional[int]) -> int:
+    """Turn a number of retries, by either name, into one that is not negative."""
+    if retry is not None and retry_count not in (0, retry):
+        raise ApptuitTypeError(f"`retry` is {retry} but `retry_count` is {retry_count}")
+    given = retry_count if retry is None else retry
+    try:
+        return min(max(operator.index(given), 0), 2**32 - 1)
+    except TypeError:
+        raise ApptuitTypeError(f"`{given}` is no number of retries: expected an int") from None

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Recorder
 
 from apptuit import Apptuit, ApptuitSendException, DataPoint, TimeSeries, TimeSeriesName, timeseries
 from apptuit.apptuit_client import QueryResult
+from tests.conftest import Recorder
 
 NOW = 1_500_000_000
 NAN = float("nan")

@@ -11,12 +11,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from conftest import Recorder
 
 from apptuit import ApptuitSendException, timeseries
 from apptuit.metrics import MetricsRegistry
 from apptuit.pyformance import ApptuitReporter
 from apptuit.pyformance.apptuit_reporter import default_error_handler
+from tests.conftest import Recorder
 
 META = "apptuit_reporter_"
 NAN = float("nan")

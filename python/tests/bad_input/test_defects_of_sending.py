@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Recorder
 
 from apptuit import Apptuit, ApptuitSendException, DataPoint
+from tests.conftest import Recorder
 
 NOW = 1_500_000_000
 POINT = DataPoint("m", {"a": "b"}, NOW, 1)

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from conftest import Recorder
 
 from apptuit import Apptuit, DataPoint, TimeSeries
+from tests.conftest import Recorder
 
 POINT = DataPoint("m", {"a": "b"}, 1, 1)
 CALLS: dict[str, Callable[[Apptuit], Any]] = {

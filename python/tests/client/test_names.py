@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from conftest import FIXTURES
 
 from apptuit import Apptuit, DataPoint, TimeSeriesName, timeseries
 from apptuit.utils import (
@@ -15,6 +14,7 @@ from apptuit.utils import (
     sanitize_name_prometheus,
     strtobool,
 )
+from tests.conftest import FIXTURES
 
 
 def rows(table: str) -> list[dict[str, str]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from apptuit import DataPoint
 from apptuit.testing import Server, ServerMissing, find_server
+from tests.conftest import ROOT, binary
 
 pytest_plugins = ["pytester"]
 
@@ -39,12 +41,27 @@ TESTS = """
 """
 
 
+@pytest.fixture
+def server_command() -> Path:
+    return binary()
+
+
 def test_the_fixtures_are_there_without_being_imported(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, server_command: Path
 ) -> None:
     monkeypatch.setenv("APPTUIT_BIN", str(server_command))
     pytester.makepyfile(TESTS)
     pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=4)
+
+
+def test_the_guide_is_true(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, server_command: Path
+) -> None:
+    monkeypatch.setenv("APPTUIT_BIN", str(server_command))
+    guide = (ROOT / "docs" / "guide" / "testing.md").read_text()
+    examples = re.findall(r"^```python\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    pytester.makepyfile(**{f"test_{number}": code for number, code in enumerate(examples)})
+    pytester.runpytest_subprocess().assert_outcomes(passed=4)
 
 
 def test_without_a_server_tests_are_skipped_and_fail_in_continuous_integration(

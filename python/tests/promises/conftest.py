@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import serving
 
-from promises.world import TOKEN, Between, World
+from tests.conftest import serving
+from tests.promises.world import TOKEN, Between, World
 
 
 @pytest.fixture

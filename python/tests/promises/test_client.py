@@ -8,7 +8,7 @@ import time
 import pytest
 
 from apptuit import Apptuit, ApptuitException, ApptuitSendException, DataPoint, TimeSeries
-from promises.world import TOKEN, World
+from tests.promises.world import TOKEN, World
 
 NOW = 1_500_000_000
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import serving
 
 from apptuit import ApptuitSendException
 from apptuit.metrics import MetricsRegistry
 from apptuit.pyformance.apptuit_reporter import ApptuitReporter
-from promises.world import CUT, TOKEN, Between, World, wait_for
+from tests.conftest import serving
+from tests.promises.world import CUT, TOKEN, Between, World, wait_for
 
 TAGS = {"service": "order-service"}
 

@@ -7,7 +7,7 @@ import pytest
 from apptuit import ApptuitSendException
 from apptuit.metrics import MetricsRegistry
 from apptuit.pyformance import ApptuitReporter
-from promises.world import TOKEN, Between, World
+from tests.promises.world import TOKEN, Between, World
 
 SEND = "apptuit_reporter_send"
 

@@ -9,7 +9,7 @@ import pytest
 from apptuit import Apptuit, DataPoint, timeseries
 from apptuit.metrics import MetricsRegistry
 from apptuit.pyformance import ApptuitReporter
-from promises.world import TOKEN, World
+from tests.promises.world import TOKEN, World
 
 NOW = 1_500_000_000
 NAMES = [

@@ -11,7 +11,7 @@ import pytest
 
 from apptuit.metrics import MetricsRegistry
 from apptuit.pyformance import ApptuitReporter
-from promises.world import CUT, TOKEN, Between, World
+from tests.promises.world import CUT, TOKEN, Between, World
 
 
 def test_f13_the_reporter_is_imported_from_two_places() -> None:

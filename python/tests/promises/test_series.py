@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from apptuit import Apptuit, ApptuitException, ApptuitSendException, DataPoint, TimeSeries
-from promises.world import CUT, TOKEN, Between, World
+from tests.promises.world import CUT, TOKEN, Between, World
 
 NOW = 1_500_000_000 // 60 * 60
 

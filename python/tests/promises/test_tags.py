@@ -10,7 +10,7 @@ import pytest
 from apptuit import timeseries
 from apptuit.metrics import MetricsRegistry
 from apptuit.pyformance import ApptuitReporter
-from promises.world import TOKEN, World
+from tests.promises.world import TOKEN, World
 
 
 def tags(world: World, metric: str = "orders", **settings: Any) -> dict[str, str]:

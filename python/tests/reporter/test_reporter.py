@@ -14,13 +14,13 @@ import weakref
 from typing import Any
 
 import pytest
-from conftest import FIXTURES, Recorder
 
 from apptuit import ApptuitException, ApptuitSendException, timeseries
 from apptuit.metrics import CallbackGauge, MetricsRegistry, SimpleGauge, global_registry
 from apptuit.pyformance import ApptuitReporter
 from apptuit.pyformance.apptuit_reporter import default_error_handler
 from apptuit.utils import sanitize_name_apptuit
+from tests.conftest import FIXTURES, Recorder
 
 META = "apptuit_reporter_"
 

@@ -16,6 +16,7 @@ use apptuit_model::wire::{DecodedPut, PutBodyError, decode_points};
 
 use crate::args::Target;
 use crate::failure::Failure;
+use crate::output::talk;
 
 /// The points that a line of a file is JSON of, or what is wrong with it.
 fn points_of_line(text: &[u8]) -> Result<DecodedPut, String> {
@@ -36,7 +37,8 @@ fn client_of(target: &Target) -> Result<ClientBuilder, Failure> {
     let builder = Client::builder()
         .endpoint(&target.endpoint)
         .retry(RetryPolicy::exponential(target.retries))
-        .timeout(Duration::from_mins(5));
+        .timeout(Duration::from_mins(5))
+        .on_warning(|warning| talk(format_args!("warning: {warning}")));
     if let Some(file) = &target.token_file {
         let token = fs::read_to_string(file).map_err(|error| {
             Failure::new(format_args!("cannot read the token in `{}`: {error}", file.display()))
@@ -52,7 +54,8 @@ fn client_of(target: &Target) -> Result<ClientBuilder, Failure> {
 
 /// Set but empty counts as missing, as it does for the client.
 fn has_token() -> bool {
-    std::env::var_os("APPTUIT_API_TOKEN").is_some_and(|token| !token.is_empty())
+    let names = ["APPTUIT_API_TOKEN", "APPTUIT_PY_TOKEN"];
+    names.iter().filter_map(std::env::var_os).any(|token| !token.is_empty())
 }
 
 /// A span of time as a flag gives it.

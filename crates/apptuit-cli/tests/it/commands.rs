@@ -9,6 +9,11 @@ use super::server::ServerProcess;
 
 /// Runs the command in an environment without our variables.
 pub(super) fn apptuit(args: &[&str], input: &str) -> Output {
+    apptuit_with(&[], args, input)
+}
+
+/// Runs the command in an environment with these of our variables.
+fn apptuit_with(variables: &[(&str, &str)], args: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_apptuit"))
         .args(args)
         .env_remove("APPTUIT_API_ENDPOINT")
@@ -17,6 +22,7 @@ pub(super) fn apptuit(args: &[&str], input: &str) -> Output {
         .env_remove("APPTUIT_SPOOL_DIR")
         .env_remove("APPTUIT_TAGS")
         .env_remove("APPTUIT_PY_TAGS")
+        .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -139,6 +145,31 @@ not json
     }
     let kept = query(&server, "fetch('m').count()", &["--format", "csv"]);
     assert_eq!(stdout(&kept).lines().count(), 3, "{}", stdout(&kept));
+}
+
+#[test]
+fn what_works_but_should_be_changed_is_said_once() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let server = ServerProcess::start(dir.path());
+    let lines = r#"{"metric":"disk.free","timestamp":1500000000,"value":1}
+{"metric":"disk-free","timestamp":1500000000,"value":2}
+{"metric":"disk-free","timestamp":1500000060,"value":2}
+"#;
+    let old = [("APPTUIT_PY_TAGS", "room: lab")];
+    let sent = apptuit_with(&old, &["send", "--endpoint", &server.endpoint()], lines);
+    let deprecated =
+        "warning: the variable `APPTUIT_PY_TAGS` is deprecated, expected `APPTUIT_TAGS`\n";
+    let told = "warning: the metrics `disk.free` and `disk-free` are both sent as `disk_free`\n\
+                3 points stored\n";
+    assert_eq!(stderr(&sent), format!("{deprecated}{told}"));
+
+    let old = [("APPTUIT_PY_TOKEN", "t0ken")];
+    let args = ["query", "fetch('disk_free')", "--endpoint", &server.endpoint()];
+    let asked = apptuit_with(&old, &[&args[..], &RANGE].concat(), "");
+    assert!(asked.status.success(), "{}", stderr(&asked));
+    let deprecated =
+        deprecated.replace("_TAGS", "_TOKEN").replace("APPTUIT_TOKEN", "APPTUIT_API_TOKEN");
+    assert_eq!(stderr(&asked).lines().next(), Some(deprecated.trim()));
 }
 
 #[test]

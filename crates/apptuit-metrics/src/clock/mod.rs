@@ -92,7 +92,9 @@ pub struct ManualClock {
 #[derive(Clone, Copy, Debug, Default)]
 struct Shown {
     now: Duration,
-    timestamp: Timestamp,
+    /// The date that was set, and when. What has passed since is added up in full: a timestamp has
+    /// no parts of a millisecond, and one that grew by many short spans would stay behind.
+    date: (Timestamp, Duration),
 }
 
 impl ManualClock {
@@ -105,12 +107,12 @@ impl ManualClock {
     pub fn advance(&self, span: Duration) {
         let mut shown = lock(&self.shown);
         shown.now = shown.now.saturating_add(span);
-        shown.timestamp = shown.timestamp.saturating_add(span);
     }
 
     /// Sets the date; no time passes.
     pub fn set_timestamp(&self, timestamp: Timestamp) {
-        lock(&self.shown).timestamp = timestamp;
+        let mut shown = lock(&self.shown);
+        shown.date = (timestamp, shown.now);
     }
 }
 
@@ -120,7 +122,8 @@ impl Clock for ManualClock {
     }
 
     fn timestamp(&self) -> Timestamp {
-        lock(&self.shown).timestamp
+        let Shown { now, date: (timestamp, at) } = *lock(&self.shown);
+        timestamp.saturating_add(now.saturating_sub(at))
     }
 }
 
@@ -143,5 +146,15 @@ mod tests {
         clock.advance(Duration::from_millis(1500));
         assert_eq!(clone.now(), Duration::from_millis(1500));
         assert_eq!(clone.timestamp(), Timestamp::from_millis(61_500));
+    }
+
+    #[test]
+    fn both_scales_of_a_manual_clock_go_together_in_steps_of_any_length() {
+        let clock = ManualClock::new();
+        for _ in 0..1_000_000 {
+            clock.advance(Duration::from_nanos(1500));
+        }
+        assert_eq!(clock.now(), Duration::from_millis(1500));
+        assert_eq!(clock.timestamp(), Timestamp::from_millis(1500));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use apptuit_model::Timestamp;
 use rusqlite::Connection;
 
-use super::commit::Shared;
+use super::commit::{Shared, Writer};
 use super::{chunks, compact, merge, read, remove, schema};
 use crate::StoreError;
 
@@ -138,5 +138,5 @@ pub(super) fn everything(shared: &Arc<Shared>, limits: Limits) -> Result<(), Sto
         merge::month(shared, &connection, month, Timestamp::MAX)?;
     }
     drop(connection);
-    shared.on_writer(|writer| writer.vacuum())
+    shared.on_writer(Writer::vacuum)
 }

@@ -24,6 +24,7 @@ use super::month::Month;
 use super::names::Names;
 use super::queue::{Append, Queue};
 use super::read::{Change, Chunks};
+use super::room::Room;
 use super::write_ahead::WriteAhead;
 use super::{keys, name, schema};
 use crate::options::WallClock;
@@ -32,6 +33,8 @@ use crate::{Kept, StoreError};
 
 /// Pages of the write-ahead file from which on it is moved into the database: 16 MiB.
 const CHECKPOINT_PAGES: i32 = 1000;
+/// What a page takes in the write-ahead file.
+const FRAME_BYTES: u64 = 24 + schema::PAGE_BYTES as u64;
 /// Moves all of the write-ahead file into the database.
 const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
@@ -134,6 +137,7 @@ pub(super) struct Writer {
     named: Vec<bool>,
     /// Pages of the write-ahead file, as of the last commit.
     wal_pages: Arc<AtomicI32>,
+    room: Room,
     shared: Arc<Shared>,
     /// Let go after the connection, which stands before it.
     _lock: Lock,
@@ -164,7 +168,8 @@ impl Writer {
             let names = shared.names();
             named.extend((0..=names.highest()).map(|number| names.is_published(number)));
         }
-        Ok(Self { connection, named, wal_pages, shared, _lock: lock })
+        let room = Room::beside(&shared.file);
+        Ok(Self { connection, named, wal_pages, room, shared, _lock: lock })
     }
 
     /// Does what comes until the queue is closed, then makes one file of the two.
@@ -177,10 +182,14 @@ impl Writer {
                 job(&mut self);
             }
             // Whoever waited has been answered.
-            if self.wal_pages.load(Ordering::Relaxed) >= CHECKPOINT_PAGES {
+            let pages = self.wal_pages.load(Ordering::Relaxed);
+            if pages >= CHECKPOINT_PAGES {
                 self.wal_pages.store(0, Ordering::Relaxed);
                 // A failure ends all writing, and the next who writes is told of it.
                 let _ = self.tidy("checkpoint", "PRAGMA wal_checkpoint(PASSIVE)");
+            } else if pages > 0 {
+                let bytes = |pages: i32| u64::from(pages.unsigned_abs()) * FRAME_BYTES;
+                self.room.after(bytes(pages), bytes(CHECKPOINT_PAGES));
             }
         }
         if self.shared.writable().is_ok() {
@@ -226,8 +235,9 @@ impl Writer {
     }
 
     /// Writes the whole file anew, as small as it can be.
-    pub(super) fn vacuum(&self) -> Result<(), StoreError> {
+    pub(super) fn vacuum(&mut self) -> Result<(), StoreError> {
         self.shared.writable()?;
+        self.room.forget();
         schema::shape(&self.connection).map_err(|error| self.failed("shrink", error))?;
         self.tidy("shrink", "VACUUM")?;
         self.tidy("shrink", TRUNCATE)

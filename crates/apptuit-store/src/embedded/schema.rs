@@ -11,7 +11,7 @@ use crate::{StoreError, StoreOptions};
 
 pub(super) const VERSION: u32 = 2;
 const APPLICATION_ID: i64 = 0x4170_7475;
-const PAGE_BYTES: u32 = 16_384;
+pub(super) const PAGE_BYTES: u32 = 16_384;
 /// How long the writer waits for someone else who writes to the file or locks it: a tool, by hand.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// What SQLite keeps of the file in memory for the writer, in KiB.

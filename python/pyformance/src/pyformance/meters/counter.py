@@ -1,0 +1,5 @@
+"""The counter."""
+
+from apptuit.metrics import Counter
+
+__all__ = ["Counter"]

@@ -1,0 +1,5 @@
+"""The meter."""
+
+from apptuit.metrics import ExpWeightedMovingAvg, Meter
+
+__all__ = ["ExpWeightedMovingAvg", "Meter"]

@@ -1,0 +1,5 @@
+"""The moving average."""
+
+from apptuit.metrics import ExpWeightedMovingAvg
+
+__all__ = ["ExpWeightedMovingAvg"]

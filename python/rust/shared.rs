@@ -1,0 +1,96 @@
+//! Names that many points have: a metric and tags that are all text are kept once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use apptuit::TimeSeriesName as ModelName;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyString};
+
+use crate::names::Name;
+
+/// Names that are kept; then all are let go of, but for those that points have.
+const MAX_KEPT: usize = 8 * 1024;
+
+/// A name that nobody changes.
+pub(crate) struct SharedName {
+    name: Name,
+    model: PyOnceLock<ModelName>,
+}
+
+impl SharedName {
+    pub(crate) fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The name as it is sent.
+    pub(crate) fn model(&self, py: Python<'_>) -> PyResult<&ModelName> {
+        self.model.get_or_try_init(py, || self.name.to_model(py))
+    }
+
+    fn is(&self, metric: &Bound<'_, PyString>, tags: &Bound<'_, PyDict>) -> bool {
+        let py = metric.py();
+        let own = self.name.tags(py);
+        own.is_some_and(|own| own.len() == tags.len())
+            && is_text(self.name.metric(py), metric)
+            && own.into_iter().flatten().zip(tags).all(|((own_key, own_value), (key, value))| {
+                is_text(&own_key, &key) && is_text(&own_value, &value)
+            })
+    }
+}
+
+/// By the hashes that Python keeps of texts. Locked under the interpreter's lock only, and while no
+/// code of Python's can run: a fork finds it unlocked, and a finaliser too.
+static KEPT: Mutex<Option<HashMap<u64, Vec<Arc<SharedName>>>>> = Mutex::new(None);
+
+/// The shared name of `metric` and `tags`, if both are plain text.
+pub(crate) fn shared(
+    metric: &Bound<'_, PyAny>,
+    tags: &Bound<'_, PyAny>,
+) -> PyResult<Option<Arc<SharedName>>> {
+    let Ok(text) = metric.cast_exact::<PyString>() else { return Ok(None) };
+    let Ok(dict) = tags.cast_exact::<PyDict>() else { return Ok(None) };
+    let Some(hash) = hash_of(text, dict)? else { return Ok(None) };
+    let found = {
+        let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = kept.iter().filter_map(|table| table.get(&hash)).flatten();
+        known.find(|one| one.is(text, dict)).cloned()
+    };
+    if found.is_some() {
+        return Ok(found);
+    }
+    let name = Name::new(Some(metric), Some(tags))?;
+    let shared = Arc::new(SharedName { name, model: PyOnceLock::new() });
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let full = kept.take_if(|table| table.len() >= MAX_KEPT);
+    kept.get_or_insert_default().entry(hash).or_default().push(shared.clone());
+    drop(kept);
+    drop(full);
+    Ok(Some(shared))
+}
+
+/// Whether it is this text: mostly the same object.
+fn is_text(text: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> bool {
+    text.is(other)
+        || match (text.cast_exact::<PyString>(), other.cast_exact::<PyString>()) {
+            (Ok(text), Ok(other)) => text.to_str().is_ok_and(|text| *other == *text),
+            _ => false,
+        }
+}
+
+/// A hash of texts in their order; None if anything is no plain text, which has no code of its own.
+fn hash_of(metric: &Bound<'_, PyString>, tags: &Bound<'_, PyDict>) -> PyResult<Option<u64>> {
+    let mix = |hash: u64, text: &Bound<'_, PyAny>| {
+        let own = text.hash()?.cast_unsigned() as u64;
+        Ok::<_, PyErr>((hash.rotate_left(5) ^ own).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    };
+    let mut hash = mix(0, metric)?;
+    for (key, value) in tags {
+        if !key.is_exact_instance_of::<PyString>() || !value.is_exact_instance_of::<PyString>() {
+            return Ok(None);
+        }
+        hash = mix(mix(hash, &key)?, &value)?;
+    }
+    Ok(Some(hash))
+}
