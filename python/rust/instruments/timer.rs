@@ -67,6 +67,13 @@ impl Timer {
         Self(OnceLock::from(Durations::of(SIZE, ALPHA, given, None, sink)))
     }
 
+    /// A timer of Python's over a native one.
+    pub(crate) fn over(native: metrics::Timer) -> Self {
+        let given = Given::default();
+        let durations = Durations { native, given, threshold: None, sink: None, is_plain: true };
+        Self(OnceLock::from(durations))
+    }
+
     /// The native timer, if nothing that is read is Python's.
     pub(crate) fn native(&self) -> Option<&metrics::Timer> {
         let durations = self.durations();

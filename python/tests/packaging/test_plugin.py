@@ -6,11 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from conftest import ROOT, binary
 
 from apptuit import DataPoint
 from apptuit.testing import Server, ServerMissing, find_server
-
-ROOT = Path(__file__).resolve().parents[3]
 
 pytest_plugins = ["pytester"]
 
@@ -40,6 +39,11 @@ TESTS = """
         else:
             assert not found
 """
+
+
+@pytest.fixture
+def server_command() -> Path:
+    return binary()
 
 
 def test_the_fixtures_are_there_without_being_imported(

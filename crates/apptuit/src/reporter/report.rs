@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
+use apptuit_metrics::Clock;
 use apptuit_metrics::collect::{Skipped, collect_each};
-use apptuit_metrics::{Clock, Registry};
 use apptuit_model::{DataPoint, Tags, Timestamp};
 
 use super::outbox::{Outbox, Sent, Trip};
 use super::self_metrics::SelfMetrics;
-use super::{DropReason, PointSink, ProcessMetrics};
+use super::{DropReason, MetricSource, PointSink, ProcessMetrics};
 use crate::error::Rejection;
 use crate::{Error, ErrorKind};
 
 /// All that a report needs to know.
 pub(super) struct Report {
-    pub(super) registry: Registry,
+    pub(super) source: Arc<dyn MetricSource>,
     pub(super) sink: Arc<dyn PointSink>,
     pub(super) outbox: Outbox,
     pub(super) prefix: String,
@@ -24,6 +24,14 @@ pub(super) struct Report {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) process_metrics: Option<ProcessMetrics>,
     pub(super) self_metrics: SelfMetrics,
+}
+
+/// What is reported.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'s> {
+    pub(super) source: &'s dyn MetricSource,
+    /// The instant its points are of; `None` is now.
+    pub(super) instant: Option<Timestamp>,
 }
 
 /// Why there is a report now.
@@ -47,9 +55,15 @@ pub(super) struct Outcome {
 }
 
 impl Report {
-    /// Sends what the registry holds, and then the numbers about this sending.
-    pub(super) fn run(&self, occasion: Occasion, trip: &Trip<'_>) -> Outcome {
-        let timestamp = self.timestamp();
+    /// What the reporter is for.
+    pub(super) fn subject(&self) -> Subject<'_> {
+        Subject { source: &*self.source, instant: None }
+    }
+
+    /// Sends what the source has, and then the numbers about this sending.
+    pub(super) fn run(&self, subject: Subject<'_>, occasion: Occasion, trip: &Trip<'_>) -> Outcome {
+        let now = self.timestamp();
+        let timestamp = subject.instant.unwrap_or(now);
         let mut outcome = Outcome::default();
         let mut batch = Vec::new();
         let mut add = |point| {
@@ -58,7 +72,7 @@ impl Report {
                 self.send(&mut batch, occasion, trip, &mut outcome);
             }
         };
-        let left = collect_each(&self.registry, &self.prefix, timestamp, &mut add);
+        let left = subject.source.collect(&self.prefix, timestamp, &mut add);
         if let Some(metrics) = &self.process_metrics {
             metrics.points(&self.prefix, timestamp).into_iter().for_each(&mut add);
         }
@@ -74,7 +88,7 @@ impl Report {
 
         self.self_metrics.copy(&books.ledger());
         let mut own = Vec::new();
-        collect_each(&self.self_metrics.registry, &self.prefix, timestamp, |point| own.push(point));
+        collect_each(&self.self_metrics.registry, &self.prefix, now, |point| own.push(point));
         let mut about = Outcome::default();
         self.send(&mut own, occasion, trip, &mut about);
         outcome.notices.extend(about.errors);
