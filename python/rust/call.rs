@@ -92,7 +92,7 @@ impl Worker {
     }
 }
 
-fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
+pub(crate) fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
     let threading = py.import(intern!(py, "threading"))?;
     let main = threading.call_method0(intern!(py, "main_thread"))?;
     Ok(main.is(&threading.call_method0(intern!(py, "current_thread"))?))

@@ -5,13 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use apptuit::client::{ContentEncoding, HttpTransport, MockTransport, PackEffort};
-use apptuit::{Client as NativeClient, Error, RetryPolicy, Sanitizer, Tags, TimeRange, Timestamp};
+use apptuit::{
+    Client as NativeClient, ClientBuilder, Error, RetryPolicy, Sanitizer, Tags, TimeRange,
+    Timestamp,
+};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyList, PyString};
 
 use crate::call::interruptible;
 use crate::errors::{self, value_error};
+use crate::fork::OwnTransport;
 use crate::outgoing::{self, Outgoing, Rules};
+use crate::report_clock::RestingClock;
 use crate::series::TimeSeries;
 use crate::transport::{self, Hook, Transport};
 use crate::{log, names, values};
@@ -65,6 +70,17 @@ impl Client {
         Rules { global_tags, sanitizer: *sanitizer }
     }
 
+    /// A client of a reporter's own, whose threads rest where a fork may come.
+    pub(crate) fn of_reporter(
+        &self,
+        timeout: Duration,
+        retries: u32,
+    ) -> Result<NativeClient, Error> {
+        let transport = OwnTransport::new(self.settings.transport()?);
+        let builder = self.settings.builder(timeout, retries).clock(RestingClock);
+        builder.transport(transport).build()
+    }
+
     fn kept(
         &self,
         _locked: Python<'_>,
@@ -80,13 +96,12 @@ impl Client {
         if let Some((_, native)) = kept.clients.iter().find(|(of, _)| *of == key) {
             return Ok(native.clone());
         }
-        let transport = match (&kept.transport, &self.settings.hook) {
-            (Some(transport), _) => transport.clone(),
-            (None, Some(hook)) => Transport::Python(hook.clone()),
-            (None, None) => Transport::Http(Arc::new(HttpTransport::new()?)),
+        let transport = match &kept.transport {
+            Some(transport) => transport.clone(),
+            None => self.settings.transport()?,
         };
         kept.transport = Some(transport.clone());
-        let native = self.settings.client(timeout, retries, transport)?;
+        let native = self.settings.builder(timeout, retries).transport(transport).build()?;
         if kept.clients.len() == MAX_KEPT {
             kept.clients.remove(0);
         }
@@ -96,12 +111,14 @@ impl Client {
 }
 
 impl Settings {
-    fn client(
-        &self,
-        timeout: Duration,
-        retries: u32,
-        transport: Transport,
-    ) -> Result<NativeClient, Error> {
+    fn transport(&self) -> Result<Transport, Error> {
+        Ok(match &self.hook {
+            Some(hook) => Transport::Python(Arc::clone(hook)),
+            None => Transport::Http(Arc::new(HttpTransport::new()?)),
+        })
+    }
+
+    fn builder(&self, timeout: Duration, retries: u32) -> ClientBuilder {
         NativeClient::builder()
             .ignore_environment()
             .token(&self.token)
@@ -115,8 +132,6 @@ impl Settings {
             .query_timeout(timeout)
             .retry(RetryPolicy::exponential(retries))
             .on_warning(log::warning)
-            .transport(transport)
-            .build()
     }
 }
 

@@ -78,6 +78,28 @@ pub(crate) fn of_report(py: Python<'_>, error: &Error) -> PyErr {
     made.unwrap_or_else(|raised| raised)
 }
 
+/// Why a report failed as a whole, whose batches may have failed for different reasons.
+pub(crate) fn of_whole_report(py: Python<'_>, error: &Error) -> PyErr {
+    if error.kind() == ErrorKind::Configuration && error.failed() == 0 {
+        return value_error(text(error));
+    }
+    let failure = of_report(py, error);
+    let (failed, sent) = (error.failed(), error.succeeded() + error.failed());
+    let summary = || {
+        let value = failure.value(py);
+        if failed > 0 {
+            let text = format!("failed to send {failed} out of {sent} points: {}", text(error));
+            value.setattr(intern!(py, "msg"), text)?;
+            value.setattr(intern!(py, "status_code"), py.None())?;
+        }
+        Ok(())
+    };
+    match summary() {
+        Ok(()) => failure,
+        Err(raised) => raised,
+    }
+}
+
 /// The exception of a broken connection or a late answer, or else what `otherwise` makes.
 fn unreachable_or(
     py: Python<'_>,
@@ -137,7 +159,7 @@ fn entry<'py>(
 }
 
 /// The message, and those of its causes.
-fn text(error: &Error) -> String {
+pub(crate) fn text(error: &Error) -> String {
     let (mut text, mut source) = (error.to_string(), error.source());
     while let Some(cause) = source {
         let cause_text = cause.to_string();

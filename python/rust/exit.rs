@@ -1,10 +1,25 @@
-//! What happens to a thread that is inside Python when the interpreter ends.
+//! Calls into Python from code that runs without its lock, and what becomes of them when the
+//! interpreter ends.
 //!
-//! Python then ends the thread with `pthread_exit`, which unwinds its stack; unwinding through
-//! Rust's `catch_unwind` aborts the process. So each call into Python from a thread of Rust's is
-//! guarded: a stack that is unwound without a panic is parked until the process ends.
+//! Python then ends a thread that comes for its lock with `pthread_exit`, which unwinds its stack;
+//! unwinding through Rust's `catch_unwind` aborts the process. So a stack that is unwound without a
+//! panic is parked until the process ends.
 
 use std::{mem, thread};
+
+use pyo3::prelude::*;
+
+use crate::fork;
+
+/// Calls into Python; `None` if the interpreter is being shut down.
+pub(crate) fn attach<R>(call: impl FnOnce(Python<'_>) -> R) -> Option<R> {
+    fork::at_rest(|| {
+        let parked = ParkInsteadOfUnwinding::new();
+        let result = Python::try_attach(call);
+        parked.done();
+        result
+    })
+}
 
 /// Parks the thread if it is dropped by anything but a panic.
 pub(crate) struct ParkInsteadOfUnwinding(());

@@ -10,6 +10,7 @@ mod columns;
 mod encoded;
 mod errors;
 mod exit;
+mod fork;
 mod frame;
 mod instruments;
 mod log;
@@ -17,13 +18,17 @@ mod names;
 mod outgoing;
 mod pickle;
 mod points;
+mod process;
 mod registry;
+mod report_clock;
 mod reporter;
 mod samples;
 mod series;
 mod shared;
+mod signals;
 mod sketch;
 mod snapshot;
+mod source;
 mod transport;
 mod values;
 
@@ -36,6 +41,8 @@ mod _native {
     #[pymodule_export]
     use super::encoded::{decode_metric, encode_metric};
     #[pymodule_export]
+    use super::fork::{after_fork_in_child, after_fork_in_parent, before_fork};
+    #[pymodule_export]
     use super::frame::{arrow_stream, frame};
     #[pymodule_export]
     use super::instruments::{
@@ -46,9 +53,11 @@ mod _native {
     #[pymodule_export]
     use super::points::DataPoint;
     #[pymodule_export]
+    use super::process::process_usage;
+    #[pymodule_export]
     use super::registry::MetricsRegistry;
     #[pymodule_export]
-    use super::reporter::Reporter;
+    use super::reporter::{Reporter, stop_all};
     #[pymodule_export]
     use super::samples::{ExpDecayingSample, ExpWeightedMovingAvg, SlidingTimeWindowSample};
     #[pymodule_export]
@@ -58,11 +67,19 @@ mod _native {
     #[pymodule_export]
     use super::snapshot::Snapshot;
 
-    use pyo3::exceptions::PyRuntimeError;
+    use pyo3::exceptions::{PyImportError, PyRuntimeError};
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        // A module that needs the lock would be given it, for the whole program, with no more than a
+        // warning.
+        let version: String = module.py().import("sys")?.getattr("version")?.extract()?;
+        if version.contains("free-threading") {
+            let text = "apptuit does not work on free-threaded builds of Python: expected one with \
+                        the interpreter's lock";
+            return Err(PyImportError::new_err(text));
+        }
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         let endpoint = super::client::default_endpoint();
         let endpoint = endpoint.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
 import threading
 import time
 import zlib
@@ -15,14 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from queue import Empty, Queue
 from typing import Any
 
 import pytest
 
+from apptuit.testing import Server
+
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "fixtures"
-READY = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 @dataclass
@@ -144,44 +142,20 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @contextmanager
 def serving(data: Path, *flags: str) -> Iterator[str]:
     """Run a server on a free port, which keeps its points in `data`, and give its address."""
-    command = [str(binary()), "serve", "--listen", "127.0.0.1:0", "--data", str(data), *flags]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        lines: Queue[str] = Queue()
-
-        def read() -> None:
-            for line in process.stdout or ():
-                lines.put(line)
-
-        reader = threading.Thread(target=read)
-        reader.start()
-        try:
-            yield wait_for_address(lines)
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-            reader.join(10)
-
-
-def wait_for_address(lines: Queue[str]) -> str:
-    """Read what the server says until it tells its address, twenty seconds at most."""
-    deadline, said = time.monotonic() + 20, ""
-    while time.monotonic() < deadline:
-        try:
-            said += lines.get(timeout=0.1)
-        except Empty:
-            continue
-        if found := READY.search(said):
-            return found.group()
-    pytest.fail(f"the server did not become ready; it said: {said}")
+    with Server(binary(), data, flags) as server:
+        yield server.url
 
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings of the machine out of the tests."""
-    for name in ("API_TOKEN", "TAGS", "API_ENDPOINT", "PY_TOKEN", "PY_TAGS", "DISABLE_HOST_TAG"):
+    for name in (
+        "API_TOKEN",
+        "TAGS",
+        "API_ENDPOINT",
+        "PY_TOKEN",
+        "PY_TAGS",
+        "DISABLE_HOST_TAG",
+        "SPOOL_DIR",
+    ):
         monkeypatch.delenv(f"APPTUIT_{name}", raising=False)

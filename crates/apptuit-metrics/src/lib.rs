@@ -39,6 +39,8 @@ mod clock;
 pub mod collect;
 mod description;
 mod fields;
+#[cfg(not(loom))]
+pub mod fork;
 mod global;
 mod instruments;
 mod key;

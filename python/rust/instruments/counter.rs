@@ -34,12 +34,12 @@ struct Said {
 
 impl Counter {
     pub(crate) fn create() -> Self {
-        Self {
-            native: metrics::Counter::new(),
-            room: AtomicI64::new(MOST),
-            exact: Mutex::new(None),
-            said: Arc::default(),
-        }
+        Self::over(metrics::Counter::new())
+    }
+
+    /// A counter of Python's over a native one.
+    pub(crate) fn over(native: metrics::Counter) -> Self {
+        Self { native, room: AtomicI64::new(MOST), exact: Mutex::new(None), said: Arc::default() }
     }
 
     /// What a report asks, without Python's lock.

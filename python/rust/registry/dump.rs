@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use super::fields::{self, Reader};
+use crate::fork;
 use crate::instruments::Counter;
 
 /// The tables of a registry, in the order of a dump.
@@ -61,7 +62,7 @@ fn said<'py>(py: Python<'py>, entries: Vec<Entry<'py>>) -> PyResult<Bound<'py, P
     let readings: Vec<Reading> = if readers.is_empty() {
         Vec::new()
     } else {
-        py.detach(|| readers.iter().map(|read| read()).collect())
+        fork::detach(py, || readers.iter().map(|read| read()).collect())
     };
     let (mut readings, first) = (readings.iter(), entries.first().map(|entry| entry.kind));
     let dump = PyDict::new(py);

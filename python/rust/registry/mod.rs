@@ -4,9 +4,9 @@ mod dump;
 mod fields;
 mod report;
 
-pub(crate) use report::collecting;
+pub(crate) use report::{Failed, collecting};
 
-use std::sync::{OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use apptuit::metrics::{Kind, Registry};
 use pyo3::exceptions::{PyLookupError, PyTypeError};
@@ -16,14 +16,14 @@ use pyo3::types::{PyDict, PyMappingProxy, PyString, PyTuple};
 use pyo3::{PyClass, PyTraverseError, PyVisit};
 
 use crate::clock::{self, GivenClock};
-use crate::instruments::{CallbackGauge, Counter, Gauge, Histogram, Meter, SimpleGauge, Timer};
-use report::Listeners;
+use crate::instruments::{
+    CallbackGauge, Counter, Gauge, Histogram, Meter, Said, SimpleGauge, Timer,
+};
 
 /// Instruments by name.
 #[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
 pub(crate) struct MetricsRegistry {
     registry: Registry,
-    listeners: Listeners,
     clock: OnceLock<Option<GivenClock>>,
     counters: Py<PyDict>,
     gauges: Py<PyDict>,
@@ -35,17 +35,6 @@ pub(crate) struct MetricsRegistry {
 impl MetricsRegistry {
     pub(crate) fn native(&self) -> &Registry {
         &self.registry
-    }
-
-    /// Tells `listener` of instruments that cannot be read while a thread of Rust's collects.
-    pub(crate) fn listen(&self, listener: Py<PyAny>) {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
-    }
-
-    /// Ends what [`listen`](Self::listen) began.
-    pub(crate) fn unlisten(&self, listener: &Py<PyAny>) {
-        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.retain(|other| !other.is(listener));
     }
 
     /// The tables, in the order of a dump.
@@ -103,7 +92,7 @@ impl MetricsRegistry {
         if let Some(found) = table.get_item(key)? {
             return Ok(found.cast_into()?);
         }
-        report::register(&self.registry, &self.listeners, &name, kind, made.as_any())?;
+        report::register(&self.registry, &name, kind, made.as_any())?;
         table.set_item(key, &made)?;
         Ok(made)
     }
@@ -122,7 +111,6 @@ impl MetricsRegistry {
         let table = || PyDict::new(py).unbind();
         Self {
             registry: Registry::new(),
-            listeners: Listeners::default(),
             clock: OnceLock::new(),
             counters: table(),
             gauges: table(),
@@ -173,19 +161,19 @@ impl MetricsRegistry {
     }
 
     /// A gauge: a value to set, or what the given function or gauge says.
-    #[pyo3(signature = (key, gauge=None, default=None), text_signature = "($self, key, gauge=None, default=nan)")]
+    #[pyo3(signature = (key, gauge=None, default=Said(None)), text_signature = "($self, key, gauge=None, default=nan)")]
     fn gauge<'py>(
         &self,
         key: &Bound<'py, PyString>,
         gauge: Option<&Bound<'py, PyAny>>,
-        default: Option<&Bound<'py, PyAny>>,
+        default: Said<'_, '_>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = key.py();
         let gauge = self.find_or_make(Kind::Gauge, key, || {
             let Some(given) = gauge else {
                 let made = Bound::new(py, SimpleGauge::create())?;
-                if let Some(value) = default {
-                    made.get().set_value(value);
+                if let Some(value) = default.0 {
+                    made.get().set_value(&value);
                 }
                 return Ok(made.into_super());
             };
@@ -214,7 +202,7 @@ impl MetricsRegistry {
             let text = format!("the registry has an instrument of this kind named `{key}`");
             return Err(PyLookupError::new_err(text));
         }
-        report::register(&self.registry, &self.listeners, &name, kind, metric)?;
+        report::register(&self.registry, &name, kind, metric)?;
         table.set_item(key, metric)?;
         Ok(metric.clone())
     }
@@ -227,6 +215,17 @@ impl MetricsRegistry {
     /// The fields of all instruments, by name and field.
     fn dump_metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         dump::of_all(py, self.tables(py))
+    }
+
+    /// Forgets the instruments of this name, of every kind.
+    fn _forget(&self, key: &Bound<'_, PyString>) -> PyResult<()> {
+        self.registry.remove(&*key.to_cow()?);
+        for (_, table) in self.tables(key.py()) {
+            if table.contains(key)? {
+                table.del_item(key)?;
+            }
+        }
+        Ok(())
     }
 
     /// Forgets all instruments; those that are held go on counting, unreported.

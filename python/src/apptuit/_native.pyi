@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable, Mapping
+from os import PathLike
 from types import MappingProxyType, TracebackType
 from typing import (
     Any,
@@ -36,14 +37,19 @@ __all__ = [
     "Timer",
     "TimerContext",
     "__version__",
+    "after_fork_in_child",
+    "after_fork_in_parent",
     "arrow_stream",
+    "before_fork",
     "decode_metric",
     "encode_metric",
     "environment_tags",
     "frame",
     "is_valid_name",
+    "process_usage",
     "sanitize",
     "sketch",
+    "stop_all",
 ]
 
 DEFAULT_ENDPOINT: str
@@ -171,18 +177,35 @@ class Reporter:
     def __new__(
         cls,
         *,
-        registry: MetricsRegistry,
         client: Client,
         interval: float,
         prefix: str,
         tags: Mapping[str, Any],
         retry_count: int,
+        spool_dir: Union[str, PathLike[str], None],
+        queue_points: Optional[int],
+        queue_bytes: Optional[int],
+        drop_newest: bool,
+        prepare: Callable[[Any], tuple[list[Any], list[tuple[str, str]]]],
         on_error: Callable[[Exception], None],
-        on_unreadable: Callable[[str, BaseException], None],
     ) -> Reporter: ...
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-    def report_now(self, timestamp: Optional[_Number]) -> None: ...
+    def set_clock(self, clock: Optional[Any]) -> None: ...
+    def start(self, delay: float) -> bool: ...
+    def stop(self, timeout: float) -> Optional[Exception]: ...
+    def report_now(self, registry: Optional[Any], timestamp: Optional[_Number]) -> None: ...
+    def flush(self, timeout: float) -> tuple[int, int, int, int]: ...
+    def ledger(self) -> tuple[int, int, int, int, dict[str, int]]: ...
+    def self_metrics(self, timer: str, counters: list[str]) -> MetricsRegistry: ...
+    def abandon(self) -> None: ...
+
+def stop_all(reporters: list[Reporter], timeout: float) -> None: ...
+def process_usage() -> list[tuple[str, Optional[str], float]]: ...
+
+# Forks.
+
+def before_fork() -> None: ...
+def after_fork_in_parent() -> None: ...
+def after_fork_in_child() -> None: ...
 
 # Instruments.
 
@@ -408,3 +431,4 @@ class MetricsRegistry:
     def get_metrics(self, key: str) -> dict[str, Any]: ...
     def dump_metrics(self) -> dict[str, dict[str, Any]]: ...
     def clear(self) -> None: ...
+    def _forget(self, key: str) -> None: ...

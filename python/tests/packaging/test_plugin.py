@@ -9,8 +9,7 @@ import pytest
 
 from apptuit import DataPoint
 from apptuit.testing import Server, ServerMissing, find_server
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.conftest import ROOT, binary
 
 pytest_plugins = ["pytester"]
 
@@ -40,6 +39,11 @@ TESTS = """
         else:
             assert not found
 """
+
+
+@pytest.fixture
+def server_command() -> Path:
+    return binary()
 
 
 def test_the_fixtures_are_there_without_being_imported(

@@ -4,7 +4,7 @@
 //! Cells stand in chunks; small ones first, so that a program of few counters takes little.
 
 use std::cell::Cell;
-use std::sync::{Mutex, PoisonError, atomic};
+use std::sync::{Mutex, MutexGuard, PoisonError, atomic};
 
 use super::{LANES, open, with};
 use crate::sync::{AtomicI64, Ordering, RwLock};
@@ -152,17 +152,22 @@ fn cells_of(chunk: u32) -> u32 {
 /// Cells that no counter has, and the number of those ever made.
 static IDS: Mutex<Ids> = Mutex::new(Ids { free: Vec::new(), chunk: 0, cell: MARGIN });
 
-struct Ids {
+#[derive(Debug)]
+pub(super) struct Ids {
     free: Vec<CellId>,
     /// The next that was never used.
     chunk: u32,
     cell: u32,
 }
 
+pub(super) fn ids() -> MutexGuard<'static, Ids> {
+    IDS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl CellId {
     /// A cell that nobody else has. It may have counted before.
     pub(crate) fn lease() -> Self {
-        let mut ids = IDS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = ids();
         if let Some(id) = ids.free.pop() {
             return id;
         }
@@ -176,6 +181,6 @@ impl CellId {
 
     /// Hands a cell to whoever leases next; nobody may add to it any more.
     pub(crate) fn give_back(self) {
-        IDS.lock().unwrap_or_else(PoisonError::into_inner).free.push(self);
+        ids().free.push(self);
     }
 }

@@ -85,6 +85,22 @@ pub(crate) fn open<G>(locked: Result<G, std::sync::PoisonError<G>>) -> G {
     locked.unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// What threads take and return, locked.
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub(crate) struct Held {
+    _lanes: std::sync::RwLockWriteGuard<'static, Vec<&'static Lane>>,
+    _free: std::sync::MutexGuard<'static, Vec<&'static Lane>>,
+    _cells: std::sync::MutexGuard<'static, cells::Ids>,
+}
+
+/// Locks what threads take and return; none takes two of these at once.
+#[cfg(not(loom))]
+pub(crate) fn hold() -> Held {
+    let lanes = &*LANES;
+    Held { _lanes: open(lanes.all.write()), _free: open(lanes.free.lock()), _cells: cells::ids() }
+}
+
 thread_local! {
     /// The place of this thread's lane. Needs no destructor, so reading it costs one load.
     static PLACE: Cell<Place> = const { Cell::new(Place::NONE) };

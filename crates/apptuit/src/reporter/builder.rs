@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use apptuit_metrics::{Clock, Registry};
+use apptuit_metrics::Clock;
 use apptuit_model::Tags;
 use apptuit_model::limits::BATCH_POINTS;
 
@@ -16,7 +16,7 @@ use super::report::Report;
 use super::self_metrics::SelfMetrics;
 use super::spool::{Identity, Spool, SpoolOptions};
 use super::stderr::StderrHandler;
-use super::{Handler, PointSink, ProcessMetrics, Reporter, Shared};
+use super::{Handler, MetricSource, PointSink, ProcessMetrics, Reporter, Shared};
 use crate::client::environment;
 use crate::{Client, Error, ErrorKind, Result};
 
@@ -43,7 +43,7 @@ pub enum HostTag {
 
 /// What a [`Reporter`] is told before it is built.
 pub struct ReporterBuilder {
-    registry: Registry,
+    source: Arc<dyn MetricSource>,
     sink: Arc<dyn PointSink>,
     interval: Duration,
     stop_timeout: Duration,
@@ -63,10 +63,10 @@ pub struct ReporterBuilder {
 }
 
 impl ReporterBuilder {
-    pub(super) fn new(registry: Registry, sink: Arc<dyn PointSink>) -> Self {
+    pub(super) fn new(source: Arc<dyn MetricSource>, sink: Arc<dyn PointSink>) -> Self {
         Self {
-            clock: Arc::clone(registry.clock()),
-            registry,
+            clock: source.clock(),
+            source,
             sink,
             interval: INTERVAL,
             stop_timeout: STOP_TIMEOUT,
@@ -222,7 +222,8 @@ impl ReporterBuilder {
         self
     }
 
-    /// The clock that decides when to report, and the time points carry. Default: the registry's.
+    /// The clock that decides when to report, and the time points carry. Default: the
+    /// [source's](MetricSource::clock).
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -248,7 +249,7 @@ impl ReporterBuilder {
         Reporter {
             shared: Arc::new(Shared {
                 report: Report {
-                    registry: self.registry,
+                    source: self.source,
                     outbox: Outbox::new(Arc::clone(&sink), spool, self.queue, Arc::clone(&clock)),
                     sink,
                     prefix: self.prefix,

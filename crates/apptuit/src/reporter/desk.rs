@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -22,18 +22,27 @@ pub(super) struct Turn<'t>(&'t Turns);
 
 impl Turns {
     /// Waits for its turn, until `deadline` on the system's clock.
-    pub(super) fn take(&self, deadline: Duration) -> Option<Turn<'_>> {
-        let mut taken = lock(&self.taken);
-        while *taken {
+    pub(super) fn take(&self, deadline: Duration, clock: &dyn Clock) -> Option<Turn<'_>> {
+        let try_for = |span| {
+            let taken = lock(&self.taken);
+            let waited = self.given_back.wait_timeout_while(taken, span, |taken| *taken);
+            let (mut taken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            let is_free = !timeout.timed_out();
+            *taken |= is_free;
+            is_free
+        };
+        if try_for(Duration::ZERO) {
+            return Some(Turn(self));
+        }
+        loop {
             let left = left(deadline);
             if left.is_zero() {
                 return None;
             }
-            let waited = self.given_back.wait_timeout(taken, left);
-            taken = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if clock.pause(left, &try_for) {
+                return Some(Turn(self));
+            }
         }
-        *taken = true;
-        Some(Turn(self))
     }
 }
 
@@ -180,6 +189,15 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What the mutex guards, unless someone holds it.
+pub(super) fn free<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,10 +205,10 @@ mod tests {
     #[test]
     fn a_turn_is_waited_for_until_the_deadline_and_given_back_when_dropped() {
         let turns = Turns::default();
-        let turn = turns.take(Duration::MAX).unwrap();
-        assert!(turns.take(Duration::ZERO).is_none());
+        let turn = turns.take(Duration::MAX, &SystemClock).unwrap();
+        assert!(turns.take(Duration::ZERO, &SystemClock).is_none());
         drop(turn);
-        assert!(turns.take(Duration::ZERO).is_some());
+        assert!(turns.take(Duration::ZERO, &SystemClock).is_some());
     }
 
     #[test]

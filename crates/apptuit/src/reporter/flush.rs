@@ -56,7 +56,7 @@ pub(super) fn flush(shared: &Arc<Shared>, timeout: Duration) -> FlushReport {
 fn send_all(shared: &Shared, deadline: Duration, interrupt: &Interrupt) {
     let trip = Trip { deadline, interrupt, desk: None };
     // Its failures went to `on_error`, and what failed waits.
-    let _ = shared.report(Occasion::Asked, &trip);
+    let _ = shared.report(shared.report.subject(), Occasion::Asked, &trip);
     let (outbox, clock) = (&shared.report.outbox, &*shared.report.clock);
     send_waiting(outbox, clock, deadline, interrupt, || shared.replay(&trip));
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use super::desk::free;
 use super::spool::LedgerFile;
 use crate::Result;
 
@@ -194,6 +195,13 @@ impl Books {
 
     pub(super) fn ledger(&self) -> Ledger {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).ledger
+    }
+
+    /// Leaves the account on disk to the parent of this forked process.
+    pub(super) fn abandon(&self) {
+        if let Some(mut inner) = free(&self.0) {
+            inner.file = None;
+        }
     }
 
     /// New points, in memory.

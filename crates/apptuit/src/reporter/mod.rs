@@ -14,6 +14,7 @@ mod self_metrics;
 #[cfg(all(unix, feature = "sigterm"))]
 mod sigterm;
 mod sink;
+mod source;
 mod spool;
 mod stderr;
 
@@ -26,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use apptuit_metrics::{Clock, Registry, SystemClock};
+use apptuit_model::Timestamp;
 
 pub use builder::{HostTag, ReporterBuilder};
 pub use flush::FlushReport;
@@ -34,13 +36,14 @@ pub use outbox::OnFull;
 pub use process_metrics::ProcessMetrics;
 pub use running::RunningReporter;
 pub use sink::PointSink;
+pub use source::MetricSource;
 #[cfg(feature = "testing")]
 pub(crate) use spool::rewritten as rewritten_spool_file;
 pub use spool::{DamagedFile, Drained, Drawer, SpoolDirectory, SpoolOptions};
 
 use self::desk::Turns;
 use self::outbox::{Replayed, Trip};
-use self::report::{Occasion, Outcome, Report};
+use self::report::{Occasion, Outcome, Report, Subject};
 use crate::client::Interrupt;
 use crate::{Error, ErrorKind, Result};
 
@@ -98,9 +101,13 @@ struct Shared {
 }
 
 impl Reporter {
-    /// A reporter of `registry` to `sink`, a [`Client`](crate::Client) as a rule.
-    pub fn builder(registry: Registry, sink: impl PointSink + 'static) -> ReporterBuilder {
-        ReporterBuilder::new(registry, Arc::new(sink))
+    /// A reporter of `source`, a [`Registry`](crate::metrics::Registry) as a rule, to `sink`, a
+    /// [`Client`](crate::Client) as a rule.
+    pub fn builder(
+        source: impl MetricSource + 'static,
+        sink: impl PointSink + 'static,
+    ) -> ReporterBuilder {
+        ReporterBuilder::new(Arc::new(source), Arc::new(sink))
     }
 
     /// Starts a thread that reports at once and then every interval.
@@ -114,6 +121,15 @@ impl Reporter {
     /// [`ErrorKind::Configuration`]: the interval is zero, the environment makes no sense, the
     /// reporter is running already, or the system gives no thread.
     pub fn start(&self) -> Result<RunningReporter> {
+        self.start_in(Duration::ZERO)
+    }
+
+    /// Starts, with the first report after `delay`. The last one is made however early it is stopped.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_in(&self, delay: Duration) -> Result<RunningReporter> {
         self.shared.check()?;
         if self.shared.is_running.swap(true, Ordering::AcqRel) {
             return Err(Error::new(ErrorKind::Configuration, "the reporter is running already"));
@@ -125,7 +141,12 @@ impl Reporter {
             self.shared.is_running.store(false, Ordering::Release);
             return Err(error);
         }
-        RunningReporter::start(&self.shared)
+        RunningReporter::start(&self.shared, delay)
+    }
+
+    /// Whether its thread is there, be it only to end.
+    pub fn is_running(&self) -> bool {
+        self.shared.is_running.load(Ordering::Acquire)
     }
 
     /// Reports once, on this thread. Works with and without [`start`](Self::start).
@@ -135,8 +156,19 @@ impl Reporter {
     /// Some points were not sent. Each failure went to `on_error` before; several are joined
     /// in the error returned.
     pub fn report_now(&self) -> Result<()> {
+        self.report_from(&*self.shared.report.source, None)
+    }
+
+    /// Reports once what another source has, as of `instant` or now. Tags, queue, account and the
+    /// numbers about sending are those of this reporter.
+    ///
+    /// # Errors
+    ///
+    /// As [`report_now`](Self::report_now).
+    pub fn report_from(&self, source: &dyn MetricSource, instant: Option<Timestamp>) -> Result<()> {
         self.shared.check()?;
-        self.shared.report(Occasion::Asked, &self.shared.trip(&Interrupt::new()))
+        let subject = Subject { source, instant };
+        self.shared.report(subject, Occasion::Asked, &self.shared.trip(&Interrupt::new()))
     }
 
     /// Reports, and sends what waits, until all of it is delivered or `timeout` is over. Works with
@@ -154,6 +186,21 @@ impl Reporter {
     /// What became of every point so far.
     pub fn ledger(&self) -> Ledger {
         self.shared.report.outbox.books().ledger()
+    }
+
+    /// The instruments it counts its own sending with.
+    pub fn self_metrics(&self) -> &Registry {
+        &self.shared.report.self_metrics.registry
+    }
+
+    /// In the child of a fork, lets go of what belongs to the parent: what waits, in memory and in
+    /// the spool. Nothing is sent or written, and no thread is waited for.
+    ///
+    /// The child makes a reporter of its own. This one is of no use any more, and should not be
+    /// dropped but [forgotten](std::mem::forget), as should its [`RunningReporter`]: their threads
+    /// are not there in the child.
+    pub fn abandon(&self) {
+        self.shared.report.outbox.abandon();
     }
 }
 
@@ -180,18 +227,18 @@ impl Shared {
     }
 
     /// Reports, and tells what failed.
-    fn report(&self, occasion: Occasion, trip: &Trip<'_>) -> Result<()> {
+    fn report(&self, subject: Subject<'_>, occasion: Occasion, trip: &Trip<'_>) -> Result<()> {
         let this = std::ptr::from_ref(self).addr();
         if REPORTING.with_borrow(|inside| inside.contains(&this)) {
             let message = "a report was asked for inside a report of the same reporter";
             return Err(Error::new(ErrorKind::Configuration, message));
         }
-        let Some(turn) = self.turns.take(trip.deadline) else {
+        let Some(turn) = self.turns.take(trip.deadline, &*self.report.clock) else {
             let message = "another report or delivery is not done in time";
             return Err(Error::new(ErrorKind::Timeout, message));
         };
         REPORTING.with_borrow_mut(|inside| inside.push(this));
-        let report = AssertUnwindSafe(|| self.report.run(occasion, trip));
+        let report = AssertUnwindSafe(|| self.report.run(subject, occasion, trip));
         let outcome = catch_unwind(report).unwrap_or_else(|panic| Outcome {
             errors: vec![panicked(&*panic)],
             ..Outcome::default()
@@ -209,7 +256,9 @@ impl Shared {
     /// Sends what has waited longest, and tells what went wrong but that the server still fails,
     /// which every report tells.
     fn replay(&self, trip: &Trip<'_>) -> Replayed {
-        let Some(turn) = self.turns.take(trip.deadline) else { return Replayed::Failed(None) };
+        let Some(turn) = self.turns.take(trip.deadline, &*self.report.clock) else {
+            return Replayed::Failed(None);
+        };
         let mut notices = Vec::new();
         let replayed = self.report.outbox.replay(trip, &mut notices);
         drop(turn);

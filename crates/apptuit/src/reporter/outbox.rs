@@ -7,7 +7,7 @@ use std::time::Duration;
 use apptuit_metrics::Clock;
 use apptuit_model::DataPoint;
 
-use super::desk::{Desk, left, lock};
+use super::desk::{Desk, free, left, lock};
 use super::ledger::Books;
 use super::pace::Pace;
 use super::parcel::{Delivered, Load, Parcel, is_kept};
@@ -179,6 +179,17 @@ impl Outbox {
         let waiting = lock(&self.waiting);
         let spooled = waiting.spool.as_ref().is_some_and(|spool| !spool.is_empty());
         (spooled || !waiting.queue.is_empty()).then(|| waiting.pace.not_before())
+    }
+
+    /// Forgets what waits, which is the parent's of this forked process, and closes its files.
+    pub(super) fn abandon(&self) {
+        // What a thread had its hands on when the process forked stays as it is, for good.
+        if let Some(mut waiting) = free(&self.waiting) {
+            let Waiting { queue, points, bytes, spool, .. } = &mut *waiting;
+            queue.clear();
+            (*points, *bytes, *spool) = (0, 0, None);
+        }
+        self.books.abandon();
     }
 
     /// Takes over what processes left behind that are gone.

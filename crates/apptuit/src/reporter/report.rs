@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use apptuit_metrics::collect::{Skipped, collect_each};
-use apptuit_metrics::{Clock, Registry};
+use apptuit_metrics::{Clock, Timer};
 use apptuit_model::{DataPoint, Tags, Timestamp};
 
 use super::outbox::{Outbox, Sent, Trip};
 use super::self_metrics::SelfMetrics;
-use super::{DropReason, PointSink, ProcessMetrics};
+use super::{DropReason, MetricSource, PointSink, ProcessMetrics};
 use crate::error::Rejection;
 use crate::{Error, ErrorKind};
 
 /// All that a report needs to know.
 pub(super) struct Report {
-    pub(super) registry: Registry,
+    pub(super) source: Arc<dyn MetricSource>,
     pub(super) sink: Arc<dyn PointSink>,
     pub(super) outbox: Outbox,
     pub(super) prefix: String,
@@ -24,6 +24,14 @@ pub(super) struct Report {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) process_metrics: Option<ProcessMetrics>,
     pub(super) self_metrics: SelfMetrics,
+}
+
+/// What is reported.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'s> {
+    pub(super) source: &'s dyn MetricSource,
+    /// The instant its points are of; `None` is now.
+    pub(super) instant: Option<Timestamp>,
 }
 
 /// Why there is a report now.
@@ -47,25 +55,31 @@ pub(super) struct Outcome {
 }
 
 impl Report {
-    /// Sends what the registry holds, and then the numbers about this sending.
-    pub(super) fn run(&self, occasion: Occasion, trip: &Trip<'_>) -> Outcome {
-        let timestamp = self.timestamp();
+    /// What the reporter is for.
+    pub(super) fn subject(&self) -> Subject<'_> {
+        Subject { source: &*self.source, instant: None }
+    }
+
+    /// Sends what the source has, and then the numbers about this sending.
+    pub(super) fn run(&self, subject: Subject<'_>, occasion: Occasion, trip: &Trip<'_>) -> Outcome {
+        let now = self.timestamp();
+        let timestamp = subject.instant.unwrap_or(now);
         let mut outcome = Outcome::default();
-        let mut batch = Vec::new();
+        let (mut batch, timer) = (Vec::new(), &self.self_metrics.time);
         let mut add = |point| {
             batch.push(point);
             if batch.len() == self.batch_points {
-                self.send(&mut batch, occasion, trip, &mut outcome);
+                self.send(&mut batch, Some(timer), occasion, trip, &mut outcome);
             }
         };
-        let left = collect_each(&self.registry, &self.prefix, timestamp, &mut add);
+        let left = subject.source.collect(&self.prefix, timestamp, &mut add);
         if let Some(metrics) = &self.process_metrics {
             metrics.points(&self.prefix, timestamp).into_iter().for_each(&mut add);
         }
         let books = self.outbox.books();
         books.record_dropped(left.non_finite, DropReason::NotFinite);
         books.record_dropped(left.skipped.len() as u64, DropReason::Unreadable);
-        self.send(&mut batch, occasion, trip, &mut outcome);
+        self.send(&mut batch, Some(timer), occasion, trip, &mut outcome);
         outcome.skip(&left.skipped);
         if outcome.is_empty() {
             return outcome;
@@ -74,18 +88,19 @@ impl Report {
 
         self.self_metrics.copy(&books.ledger());
         let mut own = Vec::new();
-        collect_each(&self.self_metrics.registry, &self.prefix, timestamp, |point| own.push(point));
+        collect_each(&self.self_metrics.registry, &self.prefix, now, |point| own.push(point));
         let mut about = Outcome::default();
-        self.send(&mut own, occasion, trip, &mut about);
+        self.send(&mut own, None, occasion, trip, &mut about);
         outcome.notices.extend(about.errors);
         outcome.notices.extend(about.notices);
         outcome
     }
 
-    /// Sends the points of `batch`, and leaves it empty.
+    /// Sends the points of `batch`, and leaves it empty. Requests are timed, if there is a timer.
     fn send(
         &self,
         batch: &mut Vec<DataPoint>,
+        timer: Option<&Timer>,
         occasion: Occasion,
         trip: &Trip<'_>,
         outcome: &mut Outcome,
@@ -99,14 +114,13 @@ impl Report {
         for parcel in parcels {
             let length = parcel.points();
             let asked = (occasion == Occasion::Interval).then(|| self.outbox.asked_to_wait());
-            let sent = match asked.flatten() {
-                Some(pause) => {
-                    let seconds = pause.as_secs_f64().ceil();
-                    let message =
-                        format!("the server asked to be left alone for another {seconds} s");
-                    self.outbox.put_aside(parcel, Error::new(ErrorKind::Server, message))
-                }
-                None => self.self_metrics.time.time(|| self.outbox.send(&parcel, trip)),
+            let send = || self.outbox.send(&parcel, trip);
+            let sent = if let Some(pause) = asked.flatten() {
+                let seconds = pause.as_secs_f64().ceil();
+                let message = format!("the server asked to be left alone for another {seconds} s");
+                self.outbox.put_aside(parcel, Error::new(ErrorKind::Server, message))
+            } else {
+                timer.map_or_else(send, |timer| timer.time(send))
             };
             batch.take(sent, length);
         }

@@ -29,7 +29,7 @@ pub struct RunningReporter {
 
 impl RunningReporter {
     /// The caller has set `is_running`.
-    pub(super) fn start(shared: &Arc<Shared>) -> Result<Self> {
+    pub(super) fn start(shared: &Arc<Shared>, delay: Duration) -> Result<Self> {
         let (desk, interrupt) = (Arc::new(Desk::default()), Interrupt::new());
         let (sender, last_result) = sync_channel(1);
         let life = Life {
@@ -38,7 +38,7 @@ impl RunningReporter {
             interrupt: interrupt.clone(),
         };
         let thread =
-            desk::spawn("apptuit-reporter", &shared.report.clock, move || life.run(&sender))
+            desk::spawn("apptuit-reporter", &shared.report.clock, move || life.run(delay, &sender))
                 .map_err(|error| {
                     shared.is_running.store(false, Ordering::Release);
                     let message = format!("the reporter's thread cannot start: {error}");
@@ -54,7 +54,8 @@ impl RunningReporter {
     ///
     /// As [`Reporter::report_now`](super::Reporter::report_now).
     pub fn report_now(&self) -> Result<()> {
-        self.shared.report(Occasion::Asked, &self.shared.trip(&self.interrupt))
+        let shared = &self.shared;
+        shared.report(shared.report.subject(), Occasion::Asked, &shared.trip(&self.interrupt))
     }
 
     /// As [`Reporter::flush`](super::Reporter::flush).
@@ -142,10 +143,10 @@ struct Life {
 }
 
 impl Life {
-    /// A report every interval, between them what waits, and a last report.
-    fn run(&self, last_result: &SyncSender<Result<()>>) {
+    /// A report after `delay` and every interval, between them what waits, and a last report.
+    fn run(&self, delay: Duration, last_result: &SyncSender<Result<()>>) {
         let Shared { report, interval, is_running, .. } = &*self.shared;
-        let mut due = report.clock.now();
+        let mut due = report.clock.now().saturating_add(delay);
         let may_replay = || report.outbox.next_replay().filter(|at| *at <= report.clock.now());
         loop {
             let replay = report.outbox.next_replay();
@@ -155,7 +156,7 @@ impl Life {
             let started = report.clock.now();
             if started >= due {
                 // Its failures went to `on_error`.
-                let _ = self.shared.report(Occasion::Interval, &self.trip());
+                let _ = self.report(Occasion::Interval);
                 report.outbox.look_for_orphans();
                 due = next_due(due, started, report.clock.now(), *interval);
             }
@@ -164,11 +165,15 @@ impl Life {
                 self.shared.replay(&self.trip());
             }
         }
-        let last = self.shared.report(Occasion::Asked, &self.trip());
+        let last = self.report(Occasion::Asked);
         while matches!(self.shared.replay(&self.trip()), Replayed::Settled { .. }) {}
         is_running.store(false, Ordering::Release);
         // The other end is gone if stopping took too long.
         let _ = last_result.send(last);
+    }
+
+    fn report(&self, occasion: Occasion) -> Result<()> {
+        self.shared.report(self.shared.report.subject(), occasion, &self.trip())
     }
 
     /// A delivery that ends in time for the thread to stop.

@@ -19,6 +19,7 @@ mod reporter_sigterm;
 mod retry;
 mod secrets;
 mod send;
+mod source;
 mod spool;
 mod spool_kill;
 mod tour;

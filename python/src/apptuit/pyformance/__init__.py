@@ -1,5 +1,5 @@
 """Reporting a registry's instruments at a regular interval."""
 
-from .apptuit_reporter import ApptuitReporter
+from .apptuit_reporter import ApptuitReporter, FlushReport, Ledger
 
-__all__ = ["ApptuitReporter"]
+__all__ = ["ApptuitReporter", "FlushReport", "Ledger"]

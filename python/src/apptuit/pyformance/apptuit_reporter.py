@@ -2,38 +2,81 @@
 
 from __future__ import annotations
 
-import atexit
 import math
 import os
 import socket
 import sys
 import threading
+import time
 import traceback
-import warnings
 import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 from .. import _native
+from .._native import DataPoint
 from ..apptuit_client import _DEFAULT_ENDPOINT, Apptuit
 from ..exceptions import ApptuitSendException, ApptuitTypeError, ApptuitValueError
 from ..metrics import MetricsRegistry, global_registry
+from ..timeseries import decode_metric
 from ..utils import _get_tags_from_environment, strtobool
+from . import _dump, _lifetime
+from .process_metrics import ProcessMetrics
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..apptuit_client import Transport
 
 __all__ = [
+    "API_CALL_TIMER",
     "BATCH_SIZE",
     "DISABLE_HOST_TAG",
+    "NUMBER_OF_FAILED_POINTS",
+    "NUMBER_OF_SUCCESSFUL_POINTS",
+    "NUMBER_OF_TOTAL_POINTS",
     "ApptuitReporter",
     "ErrorHandler",
+    "FlushReport",
+    "Ledger",
+    "ProcessMetrics",
     "default_error_handler",
 ]
 
 BATCH_SIZE = 50_000
 DISABLE_HOST_TAG = "APPTUIT_DISABLE_HOST_TAG"
+SPOOL_DIR = "APPTUIT_SPOOL_DIR"
+
+# The reporter's metrics about itself: three counters of points, a timer of requests in seconds.
+NUMBER_OF_TOTAL_POINTS = "apptuit.reporter.send.total"
+NUMBER_OF_SUCCESSFUL_POINTS = "apptuit.reporter.send.successful"
+NUMBER_OF_FAILED_POINTS = "apptuit.reporter.send.failed"
+API_CALL_TIMER = "apptuit.reporter.send.time"
 
 ErrorHandler = Callable[[int, int, int, list[Any]], None]
 
-_running: set[ApptuitReporter] = set()
+
+class FlushReport(NamedTuple):
+    """What a flush came to, in points."""
+
+    # Acknowledged by the server since the flush began.
+    delivered: int
+    # Waiting on disk now, and in memory.
+    spooled: int
+    queued: int
+    # Gone since the flush began; the ledger says why.
+    dropped: int
+
+
+class Ledger(NamedTuple):
+    """What became of every point: recorded = delivered + spooled + queued + the sum of dropped."""
+
+    recorded: int
+    delivered: int
+    spooled: int
+    queued: int
+    # By reason, as "refused" or "queue_full".
+    dropped: dict[str, int]
 
 
 def default_error_handler(
@@ -41,7 +84,7 @@ def default_error_handler(
 ) -> None:
     """Write to standard error how many points failed, and why."""
     sys.stderr.write(
-        f"{failed} points out of {successful + failed} had errors\n"
+        f"{failed} points out of {(successful or 0) + (failed or 0)} had errors\n"
         f"HTTP status returned from Apptuit: {status_code}\n"
         f"Detailed error messages: {errors}\n"
     )
@@ -50,18 +93,36 @@ def default_error_handler(
 class ApptuitReporter:
     """Sends the instruments of a registry every `reporting_interval` seconds.
 
-    `registry` is an `apptuit.metrics.MetricsRegistry`, by default the global one. `tags` go with
-    every point; they win over those of `APPTUIT_TAGS`, and tags encoded in a metric's name win over
-    them. A tag `host` is added unless `disable_host_tag`. Names get `prefix` in front.
+    `registry` is an `apptuit.metrics.MetricsRegistry`, or any object with a method `dump_metrics`
+    that returns fields by name, as the registries of pyformance; by default the global one. `tags`
+    go with every point; they win over those of `APPTUIT_TAGS`, and tags encoded in a metric's name
+    win over them. A tag `host` is added unless `disable_host_tag`, or, if that is None, the
+    variable `APPTUIT_DISABLE_HOST_TAG` says so. Names get `prefix` in front.
 
     `error_handler(status_code, successful, failed, errors)` is called for each batch that failed,
-    with status 0 if there was no answer. `retry_count`, or `retry`, is the number of further tries
-    after a failure that may pass. `token`, `api_endpoint` and `sanitize_mode` are as in `Apptuit`.
+    with status 0 if there was no answer, on the thread that reports; None tells nobody.
+    `retry_count`, or `retry`, is the number of further tries after a failure that may pass.
+    `collect_process_metrics` adds what this process takes from its machine. `token`,
+    `api_endpoint`, `sanitize_mode`, `compression` and `transport` are as in `Apptuit`.
+
+    What cannot be delivered waits and is sent later, with the time it had: in memory, up to
+    `queue_points` points (1 000 000) and `queue_bytes` packed bytes (64 MiB), beyond which
+    `on_queue_full`, "drop_oldest" or "drop_newest", says what goes; or on disk, in `spool_dir` or
+    the directory that `APPTUIT_SPOOL_DIR` names, over restarts of the program.
+
+    `worker_id` adds a tag of this name that tells the processes of one host apart: True for the
+    process id, or a text. `flush_on_sigterm` flushes a running reporter on SIGTERM, before what
+    SIGTERM does otherwise; `start` must then be called on the main thread.
+
+    In the child of a fork a running reporter goes on, on a thread, a queue and connections of its
+    own, and counts its sending anew. The registry has the counts of the parent at the fork.
+
+    Raises ValueError, which is an `ApptuitException` too, for arguments that make no sense.
     """
 
     def __init__(
         self,
-        registry: Optional[MetricsRegistry] = None,
+        registry: Optional[Any] = None,
         reporting_interval: Union[int, float] = 10,
         token: Optional[str] = None,
         api_endpoint: Optional[str] = _DEFAULT_ENDPOINT,
@@ -72,135 +133,229 @@ class ApptuitReporter:
         collect_process_metrics: bool = False,
         sanitize_mode: Optional[str] = "prometheus",
         retry_count: int = 0,
+        *,
         retry: Optional[int] = None,
+        compression: str = "default",
+        transport: Optional[Transport] = None,
+        spool_dir: Union[str, os.PathLike[str], None] = None,
+        queue_points: Optional[int] = None,
+        queue_bytes: Optional[int] = None,
+        on_queue_full: str = "drop_oldest",
+        worker_id: Union[bool, str, int] = False,
+        flush_on_sigterm: bool = False,
     ) -> None:
-        if retry is not None and retry_count not in (0, retry):
-            raise ApptuitTypeError(f"`retry` is {retry} but `retry_count` is {retry_count}")
-        self.registry = _native_registry(global_registry() if registry is None else registry)
+        self.registry = global_registry() if registry is None else _dump.checked(registry)
         self.reporting_interval = _interval(reporting_interval)
         self.client = Apptuit(
             token=token,
             api_endpoint=api_endpoint,
             ignore_environ_tags=True,
             sanitize_mode=sanitize_mode,
+            compression=compression,
+            transport=transport,
         )
         self.token = self.client.token
         self.endpoint = self.client.endpoint
         self.prefix = prefix or ""
         self.tags = _tags(tags, disable_host_tag)
+        self._worker_id = worker_id
+        self._tag_worker()
         self.error_handler = error_handler
-        self.retry_count = max(int(retry_count if retry is None else retry), 0)
-        self.process_metrics = None
-        if collect_process_metrics:
-            warnings.warn(
-                "process metrics are not available yet: collect_process_metrics is ignored",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        self._lock = threading.Lock()
-        self._thread: Optional[_native.Reporter] = None
+        self.retry_count = _retries(retry_count, retry)
+        self.spool_dir = spool_dir or os.environ.get(SPOOL_DIR) or None
+        self.queue_points = _size("queue_points", queue_points)
+        self.queue_bytes = _size("queue_bytes", queue_bytes)
+        self.on_queue_full = _on_full(on_queue_full)
+        self.flush_on_sigterm = flush_on_sigterm
+        self.process_metrics = ProcessMetrics(self.registry) if collect_process_metrics else None
+        self._clock: Any = time
+        self._lock = threading.RLock()
+        self._is_running = False
         self._made: Optional[_native.Reporter] = None
+        _lifetime.made(self)
 
     def __repr__(self) -> str:
         return f"ApptuitReporter(endpoint={self.endpoint!r}, interval={self.reporting_interval})"
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def clock(self) -> Any:
+        """What has the time of reports: the module `time`, or any object with a method `time`."""
+        return self._clock
+
+    @clock.setter
+    def clock(self, clock: Any) -> None:
+        self._clock = clock
+        if self._made is not None:
+            self._made.set_clock(None if clock is time else clock)
+
     def start(self) -> bool:
         """Report now and then at every interval, on a thread of its own.
 
-        Returns False if it is running already. It can be started again after `stop`.
+        Returns False if it is running already, or is not done with its last report. It can be
+        started again after `stop`.
         """
         with self._lock:
-            if self._thread is not None:
+            if self._is_running:
                 return False
-            reporter = self._own()
-            reporter.start()
-            self._thread = reporter
-            _running.add(self)
-            return True
+            if self.flush_on_sigterm:
+                _lifetime.flush_on_sigterm()
+            self._is_running = self._own().start(0.0)
+            if not self._is_running:
+                return False
+        _lifetime.started(self)
+        return True
 
-    def stop(self) -> None:
-        """Report one last time and end the thread; without one, do nothing."""
-        with self._lock:
-            thread, self._thread = self._thread, None
-            _running.discard(self)
-        if thread is not None:
-            thread.stop()
+    def stop(self, timeout: Union[int, float] = _lifetime.STOP_TIMEOUT) -> None:
+        """Report one last time and end the thread, within `timeout` seconds; idempotent.
+
+        What could not be delivered is on disk then, if there is a spool.
+        """
+        timeout = _timeout(timeout)
+        stopping = self._take()
+        late = None if stopping is None else stopping.stop(timeout)
+        if late is not None:
+            self._failed(late)
 
     def report_now(
-        self,
-        registry: Optional[MetricsRegistry] = None,
-        timestamp: Union[int, float, None] = None,
+        self, registry: Optional[Any] = None, timestamp: Union[int, float, None] = None
     ) -> None:
-        """Report once, with or without the thread.
+        """Report once, on this thread, whether it was started or not.
 
-        Raises `ApptuitSendException` if points were not accepted, after trying all of them.
+        Reports `registry` instead of the reporter's own, if it is given, as of `timestamp`, seconds
+        of the epoch, instead of now.
+
+        Raises `ApptuitSendException` if points were not accepted, after trying all of them, and one
+        that is a ValueError too if there were metrics that could not be sent.
         """
-        if registry is None:
-            self._own().report_now(timestamp)
-            return
-        self._reporter(_native_registry(registry)).report_now(timestamp)
+        self._own().report_now(None if registry is None else _dump.checked(registry), timestamp)
+
+    def flush(self, timeout: Union[int, float] = _lifetime.STOP_TIMEOUT) -> FlushReport:
+        """Report, and send what waits, for at most `timeout` seconds.
+
+        What could not be delivered is no error: the answer tells.
+        """
+        return FlushReport(*self._own().flush(_timeout(timeout)))
+
+    def ledger(self) -> Ledger:
+        """Tell what became of every point so far."""
+        return Ledger(*self._own().ledger())
+
+    @property
+    def _meta_metrics_registry(self) -> MetricsRegistry:
+        counters = [NUMBER_OF_TOTAL_POINTS, NUMBER_OF_SUCCESSFUL_POINTS, NUMBER_OF_FAILED_POINTS]
+        return self._own().self_metrics(API_CALL_TIMER, counters)
+
+    def _collect_data_points(
+        self, registry: Any, timestamp: Union[int, float, None] = None
+    ) -> list[DataPoint]:
+        """Make points of a registry, with the reporter's tags, as a report does."""
+        now = timestamp or round(self._clock.time())
+        points = []
+        for key, fields in registry.dump_metrics().items():
+            name, tags = decode_metric(key)
+            for field, value in fields.items():
+                merged = {**self.tags, **tags}
+                points.append(DataPoint(f"{self.prefix}{name}.{field}", merged, now, value))
+        return points
 
     def _own(self) -> _native.Reporter:
-        """Return the native reporter, made at its first use: it counts across reports."""
+        """Return the native reporter of this process, made at its first use."""
         if self._made is None:
-            self._made = self._reporter(self.registry)
+            with self._lock:
+                if self._made is None:
+                    self._made = self._make()
         return self._made
 
-    def _reporter(self, registry: MetricsRegistry) -> _native.Reporter:
+    def _make(self) -> _native.Reporter:
         weak = weakref.ref(self)
+
+        def prepare(registry: Any) -> tuple[list[Any], _dump.Unread]:
+            reporter = weak()
+            return ([], []) if reporter is None else reporter._prepare(registry)
 
         def failed(error: Exception) -> None:
             if (reporter := weak()) is not None:
                 reporter._failed(error)
 
-        def unreadable(name: str, error: BaseException) -> None:
-            if (reporter := weak()) is not None:
-                reporter._unreadable(name, error)
-
-        return _native.Reporter(
-            registry=registry,
+        made = _native.Reporter(
             client=self.client._client,
             interval=self.reporting_interval,
             prefix=self.prefix,
-            tags=self.tags or {},
+            tags=self.tags,
             retry_count=self.retry_count,
+            spool_dir=self.spool_dir,
+            queue_points=self.queue_points,
+            queue_bytes=self.queue_bytes,
+            drop_newest=self.on_queue_full == "drop_newest",
+            prepare=prepare,
             on_error=failed,
-            on_unreadable=unreadable,
         )
+        if self._clock is not time:
+            made.set_clock(self._clock)
+        return made
+
+    def _take(self) -> Optional[_native.Reporter]:
+        """Return the native reporter, to be stopped, if it runs."""
+        with self._lock:
+            was_running, self._is_running = self._is_running, False
+        _lifetime.stopped(self)
+        return self._made if was_running else None
+
+    def _tag_worker(self) -> None:
+        if self._worker_id is not False:
+            self.tags["worker_id"] = os.getpid() if self._worker_id is True else self._worker_id
+
+    def _forked(self) -> None:
+        """Begin anew in the child of a fork."""
+        self._lock = threading.RLock()
+        made, self._made = self._made, None
+        if made is not None:
+            made.abandon()
+        self._tag_worker()
+        if self.process_metrics is not None:
+            self.process_metrics.renew()
+        if self._is_running:
+            # The parent has just reported these counts: the child's turn is after an interval.
+            self._own().start(self.reporting_interval)
+
+    def _prepare(self, registry: Optional[Any]) -> tuple[list[Any], _dump.Unread]:
+        """Say what there is to report: registries of ours and dumps, and what cannot be read."""
+        unread: _dump.Unread = []
+        process: dict[str, Any] = {}
+        if self.process_metrics is not None:
+            try:
+                process = self.process_metrics.collect_process_metrics()
+            except Exception as error:
+                unread.append(("process metrics", _dump.reason(error)))
+        reported = self.registry if registry is None else registry
+        parts = [reported if _dump.is_native(reported) else _dump.dump(reported, unread)]
+        if reported is not self.registry and process:
+            parts.append(process)
+        return parts, unread
 
     def _failed(self, error: Exception) -> None:
         """Tell the handler of a failed batch; called on the thread that reports."""
+        status, successful, failed, errors = 0, 0, 0, []
         if isinstance(error, ApptuitSendException):
             status, successful = error.status_code or 0, error.success or 0
             failed, errors = error.failed or 0, error.errors
-        else:
-            status, successful, failed, errors = 0, 0, 0, []
-        self._tell(
-            status, successful, failed, errors or [{"error": getattr(error, "msg", str(error))}]
-        )
-
-    def _unreadable(self, name: str, error: BaseException) -> None:
-        """Tell the handler of a gauge that raised; called on the thread that reports."""
-        reason = f"{type(error).__name__}: {error}"
-        self._tell(0, 0, 1, [{"datapoint": {"metric": name}, "error": reason}])
-
-    def _tell(self, status: int, successful: int, failed: int, errors: list[Any]) -> None:
-        """Call the handler; what it raises is printed, since nobody waits for it."""
+        if not errors and status < 500:
+            # A status of a server that fails says it all; others have a reason.
+            errors = [{"error": getattr(error, "msg", str(error))}]
         if self.error_handler is None:
             return
         try:
             self.error_handler(status, successful, failed, errors)
         except BaseException:
+            # Nobody waits for it.
             traceback.print_exc()
-
-
-def _native_registry(registry: object) -> MetricsRegistry:
-    if not isinstance(registry, MetricsRegistry):
-        raise ApptuitTypeError(
-            f"`{type(registry).__name__}` is no registry that can be reported: "
-            "expected an apptuit.metrics.MetricsRegistry"
-        )
-    return registry
 
 
 def _interval(seconds: Union[int, float]) -> Union[int, float]:
@@ -212,6 +367,39 @@ def _interval(seconds: Union[int, float]) -> Union[int, float]:
     return seconds
 
 
+def _timeout(seconds: Union[int, float]) -> float:
+    known = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not known or not seconds >= 0:
+        raise ApptuitValueError(f"`{seconds}` is no timeout: expected seconds from zero on")
+    return float(seconds)
+
+
+def _retries(retry_count: int, retry: Optional[int]) -> int:
+    if retry is not None and retry_count not in (0, retry):
+        raise ApptuitTypeError(f"`retry` is {retry} but `retry_count` is {retry_count}")
+    given = retry_count if retry is None else retry
+    try:
+        return max(int(given), 0)
+    except (TypeError, ValueError):
+        raise ApptuitTypeError(f"`{given}` is no retry_count: expected a whole number") from None
+
+
+def _size(name: str, size: Optional[int]) -> Optional[int]:
+    if size is None:
+        return None
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 2**64:
+        raise ApptuitValueError(f"`{size}` is no {name}: expected a whole number from zero on")
+    return size
+
+
+def _on_full(what: str) -> str:
+    if what not in ("drop_oldest", "drop_newest"):
+        raise ApptuitValueError(
+            f"`{what}` is no on_queue_full: expected 'drop_oldest' or 'drop_newest'"
+        )
+    return what
+
+
 def _tags(given: Optional[Mapping[str, Any]], disable_host_tag: Optional[bool]) -> dict[str, Any]:
     """Merge the reporter's tags over the environment's, and add the host."""
     tags = {**_get_tags_from_environment(), **(given or {})}
@@ -220,10 +408,3 @@ def _tags(given: Optional[Mapping[str, Any]], disable_host_tag: Optional[bool]) 
     if not disable_host_tag and tags.get("host") is None:
         tags["host"] = socket.gethostname()
     return tags
-
-
-@atexit.register
-def _stop_running() -> None:
-    """Send what running reporters still hold when the program ends."""
-    for reporter in list(_running):
-        reporter.stop()

@@ -195,8 +195,10 @@ def test_a_failed_batch_is_told_to_the_handler_and_raised(server: Recorder) -> N
     point = {"metric": "c_count", "timestamp": 60, "value": 1.0, "tags": tags}
     body = {"success": 0, "failed": 1, "errors": [{"datapoint": point, "error": "no"}]}
     server.answer(400, json.dumps(body).encode())
-    with pytest.raises(ApptuitSendException, match="1 points failed with status: 400"):
+    with pytest.raises(ApptuitSendException, match="1 points failed") as raised:
         reporter(server, registry, error_handler=handler).report_now(timestamp=60)
+    assert (raised.value.status_code, raised.value.success, raised.value.failed) == (None, 0, 1)
+    assert "failed to send 1 out of 1 points" in raised.value.msg
     named = {"datapoint": {"metric": "c.count", "tags": tags}, "error": "no"}
     assert handler.calls == [(400, 0, 1, [named])]
 
@@ -313,18 +315,12 @@ def test_an_interval_must_be_seconds_above_zero(server: Recorder, interval: Any)
         reporter(server, MetricsRegistry(), reporting_interval=interval)
 
 
-def test_a_registry_of_another_package_is_refused_clearly(server: Recorder) -> None:
-    class Foreign:
-        def dump_metrics(self) -> dict[str, Any]:
-            return {}
-
-    with pytest.raises(TypeError, match="apptuit.metrics.MetricsRegistry"):
-        reporter(server, Foreign())  # type: ignore[arg-type]
-
-
-def test_process_metrics_say_that_they_are_not_there_yet(server: Recorder) -> None:
-    with pytest.warns(RuntimeWarning, match="not available yet"):
-        reporter(server, MetricsRegistry(), collect_process_metrics=True)
+def test_what_is_no_registry_is_refused_clearly(server: Recorder) -> None:
+    for other in (object(), 5, "registry", {}):
+        with pytest.raises(TypeError, match="expected an apptuit.metrics.MetricsRegistry"):
+            reporter(server, other)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="dump_metrics"):
+        reporter(server, MetricsRegistry()).report_now(object())
 
 
 def test_the_default_handler_writes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,192 @@
+//! What a fork finds.
+//!
+//! A fork copies locks as they are, and of all threads only the one that forks: a lock that another
+//! thread holds at that moment is held in the child for ever. What runs under the interpreter's lock
+//! is in the middle of nothing when another thread forks; what runs without it may be. So a thread
+//! has a pass while it works without the interpreter's lock on what a child will need, and none while
+//! it rests: in a pause of the clock, in a call of the transport, in Python. A fork waits until all
+//! passes are back, and gives none out until it is over.
+//!
+//! Passes are taken and given back only without the interpreter's lock, which a fork needs.
+
+use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+use apptuit::ErrorKind;
+use apptuit::client::{Request, Response, Transport, TransportError};
+use apptuit::metrics::fork::{Hold, hold};
+use pyo3::prelude::*;
+
+use crate::signals;
+
+/// The longest time a fork waits for threads to rest. What they do with a pass is to compute and to
+/// write files; a disk that hangs must not hang the fork.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The passes that are given out.
+static PASSES: Mutex<usize> = Mutex::new(0);
+static RETURNED: Condvar = Condvar::new();
+
+/// How many forks lie between the first process and this one.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    static MINE: Pass = const { Pass(Cell::new(false)) };
+    /// What the thread that forks holds meanwhile.
+    static STILL: RefCell<Option<Still>> = const { RefCell::new(None) };
+}
+
+/// This thread's pass, if it has one. A thread that ends gives it back.
+struct Pass(Cell<bool>);
+
+struct Still {
+    passes: MutexGuard<'static, usize>,
+    lanes: Option<Hold>,
+}
+
+fn passes() -> MutexGuard<'static, usize> {
+    PASSES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pass {
+    /// Says whether there was none before.
+    fn take(&self) -> bool {
+        let is_new = !self.0.get();
+        if is_new {
+            *passes() += 1;
+            self.0.set(true);
+        }
+        is_new
+    }
+
+    /// Says whether there was one.
+    fn give_back(&self) -> bool {
+        let was_there = self.0.replace(false);
+        if was_there {
+            let mut passes = passes();
+            *passes = passes.saturating_sub(1);
+            RETURNED.notify_all();
+        }
+        was_there
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+/// Does something again when it is dropped, by a panic too.
+struct Finally<F: Fn()>(F);
+
+impl<F: Fn()> Drop for Finally<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// Lets go of the interpreter's lock and works, with a pass.
+pub(crate) fn detach<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> R {
+    py.detach(|| {
+        let is_new = MINE.with(Pass::take);
+        let _end = Finally(|| {
+            if is_new {
+                MINE.with(Pass::give_back);
+            }
+        });
+        work()
+    })
+}
+
+/// Waits, or calls into Python, without a pass: a fork may come meanwhile.
+pub(crate) fn at_rest<R>(wait: impl FnOnce() -> R) -> R {
+    let was_there = MINE.with(Pass::give_back);
+    let _end = Finally(|| {
+        if was_there {
+            MINE.with(Pass::take);
+        }
+    });
+    wait()
+}
+
+/// Waits in a pause of the clock. A thread of Rust's has a pass from its first pause on.
+pub(crate) fn pause(wait: impl FnOnce() -> bool) -> bool {
+    MINE.with(Pass::give_back);
+    let is_woken = wait();
+    MINE.with(Pass::take);
+    is_woken
+}
+
+/// A transport of one process: threads rest in it, and the child of a fork cannot send with it.
+#[derive(Debug)]
+pub(crate) struct OwnTransport<T> {
+    transport: T,
+    generation: u64,
+}
+
+impl<T> OwnTransport<T> {
+    pub(crate) fn new(transport: T) -> Self {
+        Self { transport, generation: generation() }
+    }
+}
+
+impl<T: Transport + Clone + 'static> Transport for OwnTransport<T> {
+    fn send(&self, request: &Request) -> Result<Response, TransportError> {
+        if self.generation != generation() {
+            let message =
+                "the process was forked in the middle of this report, which is its parent's";
+            return Err(TransportError::new(ErrorKind::Unreachable, message));
+        }
+        let (transport, request) = (self.transport.clone(), request.clone());
+        at_rest(|| signals::answer(move || transport.send(&request)))
+    }
+}
+
+/// A number that is another one in each child of a fork.
+pub(crate) fn generation() -> u64 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Before a fork: waits until other threads rest, and keeps them so.
+#[pyfunction]
+pub(crate) fn before_fork(py: Python<'_>) {
+    if STILL.with_borrow(Option::is_some) {
+        return;
+    }
+    py.detach(|| {
+        let waited = RETURNED.wait_timeout_while(passes(), PATIENCE, |passes| *passes > 0);
+        let passes = waited.unwrap_or_else(PoisonError::into_inner).0;
+        STILL.set(Some(Still { passes, lanes: None }));
+    });
+    // Under the interpreter's lock, as instruments are used: who has these without it needs no other.
+    STILL.with_borrow_mut(|still| {
+        if let Some(still) = still {
+            still.lanes = Some(hold());
+        }
+    });
+}
+
+/// After a fork, in the parent: all go on.
+#[pyfunction]
+pub(crate) fn after_fork_in_parent() {
+    STILL.take();
+}
+
+/// After a fork, in the child: its only thread goes on, in a process of its own.
+#[pyfunction]
+pub(crate) fn after_fork_in_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    MINE.with(|mine| mine.0.set(false));
+    match STILL.take() {
+        Some(mut still) => *still.passes = 0,
+        // A program that forks without telling Python before, and only says so in the child.
+        None => match PASSES.try_lock() {
+            Ok(mut passes) => *passes = 0,
+            Err(TryLockError::Poisoned(poisoned)) => *poisoned.into_inner() = 0,
+            Err(TryLockError::WouldBlock) => {}
+        },
+    }
+}
