@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, binary
 
 from apptuit import DataPoint
 from apptuit.testing import Server, ServerMissing, find_server
+from tests.conftest import ROOT, binary
 
 pytest_plugins = ["pytester"]
 
