@@ -44,8 +44,8 @@ class Output:
 
         Raises ImportError without pandas.
         """
-        np = _needed("numpy", "to_df")
         pd = _needed("pandas", "to_df")
+        np = _needed("numpy", "to_df")
         millis, block = _native.frame(self.series)
         instants = np.frombuffer(millis, dtype=np.int64)
         if (instants % 1000).any():
