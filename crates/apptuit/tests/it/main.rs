@@ -21,6 +21,7 @@ mod secrets;
 mod send;
 mod spool;
 mod spool_kill;
+mod spool_power;
 mod tour;
 #[cfg(feature = "testing")]
 mod weather;
