@@ -51,14 +51,12 @@ fn encode_texts<'py>(metric: &Bound<'py, PyString>, tags: &Bound<'py, PyDict>) -
     if !tags.is_exact_instance_of::<PyDict>() {
         return None;
     }
+    let mut pairs = Vec::with_capacity(tags.len());
     // Exact texts have no code of their own that could change the dict.
-    let text = |given: &Bound<'_, PyAny>| given.is_exact_instance_of::<PyString>();
-    if !tags.iter().all(|(key, value)| text(&key) && text(&value)) {
-        return None;
+    for (key, value) in tags {
+        let key = key.cast_into_exact::<PyString>().ok()?;
+        pairs.push((key, value.cast_into_exact::<PyString>().ok()?));
     }
-    let text = |given: Bound<'py, PyAny>| given.cast_into::<PyString>().ok();
-    let pairs = tags.iter().map(|(key, value)| Some((text(key)?, text(value)?)));
-    let pairs: Vec<_> = pairs.collect::<Option<_>>()?;
     let texts = pairs.iter().map(|(key, value)| Some((key.to_str().ok()?, value.to_str().ok()?)));
     let mut texts: Vec<_> = texts.collect::<Option<_>>()?;
     texts.sort_unstable_by_key(|(key, _)| *key);

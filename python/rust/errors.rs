@@ -80,6 +80,9 @@ pub(crate) fn of_report(py: Python<'_>, error: &Error) -> PyErr {
 
 /// Why a report failed as a whole, whose batches may have failed for different reasons.
 pub(crate) fn of_whole_report(py: Python<'_>, error: &Error) -> PyErr {
+    if error.kind() == ErrorKind::Configuration && error.failed() == 0 {
+        return value_error(text(error));
+    }
     let failure = of_report(py, error);
     let (failed, sent) = (error.failed(), error.succeeded() + error.failed());
     let summary = || {

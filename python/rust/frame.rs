@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apptuit::{Frame, TimeSeries as ModelSeries};
+use apptuit::{Frame, TimeSeries as ModelSeries, TimeSeriesName as ModelName};
 use arrow_array::RecordBatchIterator;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use pyo3::prelude::*;
@@ -22,7 +22,7 @@ pub(crate) fn frame<'py>(
     if let Some((instants, columns)) = as_they_are(series)? {
         return Ok((PyByteArray::new(py, instants.as_bytes()), joined(py, &columns)?));
     }
-    let frame = joined_by_time(py, series)?;
+    let frame = joined_by_time(py, series, |_| Ok("".into()))?;
     let (rows, columns) = (frame.len(), series.len());
     let instants = PyByteArray::new_with(py, rows * size_of::<i64>(), |bytes| {
         write_cells(bytes, frame.timestamps().iter().copied());
@@ -48,7 +48,8 @@ pub(crate) fn arrow_stream<'py>(
     py: Python<'py>,
     series: &Bound<'py, PyList>,
 ) -> PyResult<Bound<'py, PyCapsule>> {
-    let frame = joined_by_time(py, series)?;
+    let named = |one: &TimeSeries| one.with_name(py, |name| name.to_model(py));
+    let frame = joined_by_time(py, series, named)?;
     let batch = py.detach(|| frame.into_record_batch());
     let schema = batch.schema();
     let batches = RecordBatchIterator::new([Ok(batch)], Arc::clone(&schema));
@@ -56,10 +57,14 @@ pub(crate) fn arrow_stream<'py>(
     PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
 }
 
-fn joined_by_time(py: Python<'_>, series: &Bound<'_, PyList>) -> PyResult<Frame> {
+fn joined_by_time(
+    py: Python<'_>,
+    series: &Bound<'_, PyList>,
+    name_of: impl Fn(&TimeSeries) -> PyResult<ModelName>,
+) -> PyResult<Frame> {
     let to_model = |one: Bound<'_, PyAny>| {
         let one = one.cast::<TimeSeries>()?.borrow();
-        one.to_model(py, one.with_name(py, |name| name.describe(py, None))?.into())
+        one.to_model(py, name_of(&one)?)
     };
     let series = series.iter().map(to_model).collect::<PyResult<Vec<ModelSeries>>>()?;
     Ok(py.detach(|| Frame::from(series)))

@@ -67,11 +67,19 @@ mod _native {
     #[pymodule_export]
     use super::snapshot::Snapshot;
 
-    use pyo3::exceptions::PyRuntimeError;
+    use pyo3::exceptions::{PyImportError, PyRuntimeError};
     use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        // A module that needs the lock would be given it, for the whole program, with no more than a
+        // warning.
+        let version: String = module.py().import("sys")?.getattr("version")?.extract()?;
+        if version.contains("free-threading") {
+            let text = "apptuit does not work on free-threaded builds of Python: expected one with \
+                        the interpreter's lock";
+            return Err(PyImportError::new_err(text));
+        }
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         let endpoint = super::client::default_endpoint();
         let endpoint = endpoint.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;

@@ -120,10 +120,13 @@ impl DataPoint {
     }
 
     #[getter]
-    fn tags<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
-        // Its own from now on: Python may change it.
-        self.timeseries_name(py)?;
-        self.with_name(py, |name| Ok(name.tags(py).cloned()))
+    fn tags<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let py = slf.py();
+        if slf.borrow().shared_name().is_some() {
+            // Its own from now on: Python may change it.
+            slf.borrow_mut().timeseries_name(py)?;
+        }
+        slf.borrow().with_name(py, |name| Ok(name.tags(py).cloned()))
     }
 
     #[getter]

@@ -95,12 +95,16 @@ impl Reporter {
     }
 
     /// Reports at every interval, on a thread of its own, for the first time after `delay` seconds.
-    fn start(&self, py: Python<'_>, delay: f64) -> PyResult<()> {
+    /// Says whether it does so from now on: not while an earlier thread has not come to its end.
+    fn start(&self, py: Python<'_>, delay: f64) -> PyResult<bool> {
+        if self.native.is_running() {
+            return Ok(false);
+        }
         let delay = Duration::try_from_secs_f64(delay).unwrap_or_default();
         let running = fork::detach(py, || self.native.start_in(delay));
         let running = running.map_err(|error| value_error(errors::text(&error)))?;
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
-        Ok(())
+        Ok(true)
     }
 
     /// Reports one last time and waits for the thread to end, `timeout` seconds at most.

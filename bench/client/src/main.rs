@@ -9,10 +9,10 @@ mod send;
 
 use std::process::ExitCode;
 
-use harness::Peak;
+use harness::Memory;
 
 #[global_allocator]
-static PEAK: Peak = Peak::new();
+static MEMORY: Memory = Memory::new();
 
 fn main() -> ExitCode {
     harness::run("client", |table| {

@@ -11,7 +11,7 @@ use apptuit_model::wire::{ContentEncoding, PackEffort, PutPacker, encode_points}
 use harness::{Effort, Pair, Table, timed};
 use serde::Serialize;
 
-use crate::PEAK;
+use crate::MEMORY;
 use crate::loopback::{ANSWER, Loopback};
 
 const SERIES: usize = 1000;
@@ -173,7 +173,7 @@ fn peak(points: &[DataPoint]) -> Result<Pair, Box<dyn std::error::Error>> {
     // Connections and buffers are kept: they are part of a client, not of a call.
     client.send(&points[..1])?;
     let mut sent = Ok(());
-    let ours = PEAK.of(|| sent = client.send(points));
+    let ours = MEMORY.peak_of(|| sent = client.send(points));
     sent?;
     let theirs = server.last_body_bytes() + SPARE_BYTES;
     let remark = format!("the body has {} bytes", server.last_body_bytes());

@@ -6,25 +6,22 @@
 //!
 //! * [`Effort::race`]: an operation of nanoseconds, by one thread or by several that contend,
 //! * [`Effort::turns`]: an operation of microseconds to seconds that takes its own time,
-//! * [`Allocated`]: the memory that something leaves allocated,
-//! * [`Peak`]: the most memory that was allocated at one time.
+//! * [`Memory`]: what something leaves allocated, and the most it has allocated at one time.
 //!
 //! Machines drift, by more than what is to be seen: of figures, only ratios of one run count.
 
-mod allocated;
 mod cost;
 mod crew;
 mod effort;
 mod machine;
-mod peak;
+mod memory;
 mod race;
 mod table;
 mod turns;
 
-pub use allocated::Allocated;
 pub use cost::Cost;
 pub use effort::{Effort, Pair};
-pub use peak::Peak;
+pub use memory::Memory;
 pub use table::{Table, run};
 pub use turns::timed;
 

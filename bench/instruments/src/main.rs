@@ -13,10 +13,10 @@ mod values;
 
 use std::process::ExitCode;
 
-use harness::Allocated;
+use harness::Memory;
 
 #[global_allocator]
-static ALLOCATED: Allocated = Allocated::new();
+static MEMORY: Memory = Memory::new();
 
 fn main() -> ExitCode {
     harness::run("instruments", |table| {

@@ -7,7 +7,7 @@ use apptuit_metrics::Registry;
 use harness::{Pair, Table};
 use witchcraft_metrics::MetricRegistry;
 
-use crate::ALLOCATED;
+use crate::MEMORY;
 use crate::names::name;
 
 const COUNTERS: usize = 10_000;
@@ -100,12 +100,12 @@ impl Figures {
         ours: impl Fn(&Registry, &str),
         peer: impl Fn(&MetricRegistry, String),
     ) -> Pair {
-        let (registry, our_bytes) = ALLOCATED.left_by(|| {
+        let (registry, our_bytes) = MEMORY.left_by(|| {
             let registry = Registry::new();
             (0..count).for_each(|number| ours(&registry, &name(number)));
             registry
         });
-        let (peers, peer_bytes) = ALLOCATED.left_by(|| {
+        let (peers, peer_bytes) = MEMORY.left_by(|| {
             let registry = MetricRegistry::new();
             (0..count).for_each(|number| peer(&registry, name(number)));
             registry

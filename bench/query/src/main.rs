@@ -10,10 +10,10 @@ mod scan;
 
 use std::process::ExitCode;
 
-use harness::Peak;
+use harness::Memory;
 
 #[global_allocator]
-static PEAK: Peak = Peak::new();
+static MEMORY: Memory = Memory::new();
 
 fn main() -> ExitCode {
     harness::run("query", |table| {

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::config::ServerConfig;
 use crate::error::{ApiError, Kind};
-use crate::turns::{self, Client, Turns};
+use crate::turns::{Client, Turn, Turns};
 
 /// Memory is counted in these, as the number of permits is limited.
 const UNIT_BYTES: usize = 1024;
@@ -19,21 +19,18 @@ const UNIT_BYTES: usize = 1024;
 const STEP_BYTES: usize = 64 * 1024;
 /// What deflate makes of the most regular input: 1032 bytes of one. Wrappers only add to the input.
 const MAX_INFLATION: usize = 1032;
-/// Of this many turns to put one is left for other clients.
+/// Of this many turns one is left for other clients.
 const LEFT_OF: usize = 4;
 /// Look-ups of names at one time; they are short.
 const SUGGESTIONS: usize = 8;
-
-/// Permission to work; it ends when it is dropped.
-pub(crate) type Turn = OwnedSemaphorePermit;
 
 /// What is let in at one time.
 #[derive(Debug)]
 pub(crate) struct Admission {
     puts: Arc<Turns>,
     reading: Arc<Turns>,
-    queries: Arc<Semaphore>,
-    suggestions: Arc<Semaphore>,
+    queries: Arc<Turns>,
+    suggestions: Arc<Turns>,
     held: Arc<Semaphore>,
     inflating: Arc<Semaphore>,
     max_inflated_bytes: usize,
@@ -47,13 +44,10 @@ impl Admission {
             let units = units(bytes.max(one).saturating_add(STEP_BYTES));
             Arc::new(Semaphore::new(units as usize))
         };
-        let turns = |turns: usize| Arc::new(Semaphore::new(turns.min(Semaphore::MAX_PERMITS)));
+        let turns = |turns: usize| Turns::new(turns, turns - turns / LEFT_OF);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self {
-            puts: Turns::new(
-                config.max_concurrent_puts,
-                config.max_concurrent_puts - config.max_concurrent_puts / LEFT_OF,
-            ),
+            puts: turns(config.max_concurrent_puts),
             reading: Turns::new(cores, cores),
             queries: turns(config.max_concurrent_queries),
             suggestions: turns(SUGGESTIONS),
@@ -72,25 +66,28 @@ impl Admission {
     }
 
     /// Waits until one more put of this client may be read and kept.
-    pub(crate) async fn put(&self, client: Client) -> Result<turns::Turn, ApiError> {
-        let turn = self.puts.get(client, self.patience).await;
-        turn.ok_or_else(|| ApiError::new(Kind::Overloaded, "too many puts wait for their turn"))
+    pub(crate) async fn put(&self, client: Client) -> Result<Turn, ApiError> {
+        self.turn(&self.puts, client, "too many puts wait for their turn").await
     }
 
     /// Waits until one more large body of this client may be read, which takes a core for itself.
-    pub(crate) async fn reading(&self, client: Client) -> Result<turns::Turn, ApiError> {
-        let turn = self.reading.get(client, self.patience).await;
-        turn.ok_or_else(|| ApiError::new(Kind::Overloaded, "too many bodies wait to be read"))
+    pub(crate) async fn reading(&self, client: Client) -> Result<Turn, ApiError> {
+        self.turn(&self.reading, client, "too many bodies wait to be read").await
     }
 
-    /// Waits until one more query may run.
-    pub(crate) async fn query(&self) -> Result<Turn, ApiError> {
-        self.wait(&self.queries, 1, "too many queries wait for their turn").await
+    /// Waits until one more query of this client may run.
+    pub(crate) async fn query(&self, client: Client) -> Result<Turn, ApiError> {
+        self.turn(&self.queries, client, "too many queries wait for their turn").await
     }
 
-    /// Waits until names may be looked up once more.
-    pub(crate) async fn suggestion(&self) -> Result<Turn, ApiError> {
-        self.wait(&self.suggestions, 1, "too many look-ups wait for their turn").await
+    /// Waits until names may be looked up once more for this client.
+    pub(crate) async fn suggestion(&self, client: Client) -> Result<Turn, ApiError> {
+        self.turn(&self.suggestions, client, "too many look-ups wait for their turn").await
+    }
+
+    async fn turn(&self, turns: &Arc<Turns>, client: Client, busy: &str) -> Result<Turn, ApiError> {
+        let turn = turns.get(client, self.patience).await;
+        turn.ok_or_else(|| ApiError::new(Kind::Overloaded, busy))
     }
 
     /// Waits for the memory that a body of `bytes` bytes can need once it is inflated.
@@ -103,18 +100,17 @@ impl Admission {
             ContentEncoding::Identity => bytes,
             _ => bytes.saturating_mul(MAX_INFLATION).min(self.max_inflated_bytes),
         };
-        let busy = "too many large bodies wait for memory";
-        Ok(Room { taken: self.wait(&self.inflating, units(most), busy).await? })
+        let waited = Arc::clone(&self.inflating).acquire_many_owned(units(most));
+        let taken = timeout(self.patience, waited).await.ok().and_then(Result::ok);
+        let taken = taken.ok_or_else(|| {
+            ApiError::new(Kind::Overloaded, "too many large bodies wait for memory")
+        })?;
+        Ok(Room { taken })
     }
 
     /// Memory for a body that begins to arrive.
     pub(crate) fn memory(&self) -> Memory {
         Memory { budget: Arc::clone(&self.held), taken: None }
-    }
-
-    async fn wait(&self, what: &Arc<Semaphore>, n: u32, busy: &str) -> Result<Turn, ApiError> {
-        let turn = timeout(self.patience, Arc::clone(what).acquire_many_owned(n)).await;
-        turn.ok().and_then(Result::ok).ok_or_else(|| ApiError::new(Kind::Overloaded, busy))
     }
 }
 
@@ -221,15 +217,15 @@ mod tests {
     #[test]
     fn who_waits_too_long_for_a_turn_is_sent_away() {
         run(async {
-            let admission = admission(0, 0);
-            let first = admission.query().await.expect("the first");
-            let second = admission.query().await.expect_err("there is one turn");
+            let (admission, client) = (admission(0, 0), Client::of_tenant("one"));
+            let first = admission.query(client).await.expect("the first");
+            let second = admission.query(client).await.expect_err("there is one turn");
             assert_eq!(
                 second,
                 ApiError::new(Kind::Overloaded, "too many queries wait for their turn")
             );
             drop(first);
-            assert!(admission.query().await.is_ok());
+            assert!(admission.query(client).await.is_ok());
         });
     }
 }

@@ -62,7 +62,8 @@ impl Tenants {
         };
         let open = |name: &str| {
             let file = dir.join(format!("{name}.sqlite"));
-            match EmbeddedStore::open(&file, options.clone()) {
+            let on_trouble = on_chores(name, &config.on_trouble);
+            match EmbeddedStore::open(&file, StoreOptions { on_trouble, ..options.clone() }) {
                 Ok(store) => Ok(Arc::new(Tenant::new(name, Arc::new(store), share))),
                 Err(source) => Err(ServerError::Store { tenant: name.to_owned(), source }),
             }
@@ -120,6 +121,14 @@ impl Tenants {
             all: vec![Arc::new(Tenant::new(DEFAULT_TENANT, store, MAX_SPELLING_BYTES))],
         }
     }
+}
+
+/// Tells of work on a tenant's data that is put off.
+fn on_chores(name: &str, on_trouble: &OnTrouble) -> apptuit_store::OnTrouble {
+    let (name, on_trouble) = (name.to_owned(), on_trouble.clone());
+    apptuit_store::OnTrouble::new(move |error| {
+        on_trouble.tell(&format!("data of tenant `{name}` cannot be tidied up for now: {error}"));
+    })
 }
 
 impl Tenant {

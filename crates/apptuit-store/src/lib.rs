@@ -44,7 +44,7 @@ mod select;
 pub use embedded::chunk::hostile::chunk as fuzz_chunk;
 pub use embedded::{Check, EmbeddedStore, Finding, backup, check};
 pub use error::StoreError;
-pub use options::{StoreOptions, WallClock};
+pub use options::{OnTrouble, StoreOptions, WallClock};
 pub use points::{IdempotencyKey, Kept, Points, SeriesId};
 use select::Selected;
 pub use select::{

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use apptuit_model::Timestamp;
 
+use crate::StoreError;
+
 /// Sizes and times of an [`EmbeddedStore`](crate::EmbeddedStore).
 ///
 /// ```
@@ -42,6 +44,8 @@ pub struct StoreOptions {
     /// [`TooManySeries`](crate::StoreError::TooManySeries). Those that were removed count until the
     /// store is opened again. 10 million by default.
     pub max_series: usize,
+    /// Told of work in the background that fails and will be tried again. Nothing by default.
+    pub on_trouble: OnTrouble,
     /// What time it is, for the age of keys and of points. [`Timestamp::now`] by default.
     pub clock: WallClock,
 }
@@ -57,6 +61,7 @@ impl Default for StoreOptions {
             retention_bytes: None,
             max_file_bytes: None,
             max_series: 10_000_000,
+            on_trouble: OnTrouble::default(),
             clock: WallClock::default(),
         }
     }
@@ -87,5 +92,32 @@ impl Default for WallClock {
 impl fmt::Debug for WallClock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("WallClock").field(&self.now()).finish()
+    }
+}
+
+type Tell = dyn Fn(&StoreError) + Send + Sync;
+
+/// Told once when work in the background fails, and again only if it fails after it went well.
+///
+/// An error that ends all writing is not told here: each write is refused with it.
+#[derive(Clone, Default)]
+pub struct OnTrouble(Option<Arc<Tell>>);
+
+impl OnTrouble {
+    /// Calls `tell`, from the thread whose work failed.
+    pub fn new(tell: impl Fn(&StoreError) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    pub(crate) fn tell(&self, error: &StoreError) {
+        if let Some(tell) = &self.0 {
+            tell(error);
+        }
+    }
+}
+
+impl fmt::Debug for OnTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "OnTrouble(set)" } else { "OnTrouble(unset)" })
     }
 }

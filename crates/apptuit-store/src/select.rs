@@ -162,4 +162,6 @@ pub struct StoreStats {
     pub chunks_time: Duration,
     /// Chunks that others have taken the place of since the store was opened.
     pub chunks_merged: u64,
+    /// How often work in the background failed since the store was opened, to be tried again.
+    pub chores_failed: u64,
 }

@@ -1,4 +1,4 @@
-//! What counters and meters count.
+//! Arguments that are looked at as they are: what counters and meters count, and any object.
 
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
@@ -36,14 +36,15 @@ impl<'py> Amount<'_, 'py> {
     }
 }
 
-/// An argument that is taken and not looked at.
-pub(crate) struct Ignored;
+/// Any argument, or none: `None` is one.
+#[derive(Clone, Copy)]
+pub(crate) struct Said<'a, 'py>(pub(crate) Option<Borrowed<'a, 'py, PyAny>>);
 
-impl<'a, 'py> FromPyObject<'a, 'py> for Ignored {
+impl<'a, 'py> FromPyObject<'a, 'py> for Said<'a, 'py> {
     type Error = std::convert::Infallible;
 
     #[inline]
-    fn extract(_: Borrowed<'a, 'py, PyAny>) -> Result<Self, Self::Error> {
-        Ok(Self)
+    fn extract(given: Borrowed<'a, 'py, PyAny>) -> Result<Self, Self::Error> {
+        Ok(Self(Some(given)))
     }
 }

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
+use super::amount::Said;
 use crate::errors::value_error;
 use crate::exit::ParkInsteadOfUnwinding;
 
@@ -87,10 +88,10 @@ impl SimpleGauge {
         Self::create()
     }
 
-    #[pyo3(signature = (value=None))]
-    fn __init__(&self, value: Option<&Bound<'_, PyAny>>) {
-        if let Some(value) = value {
-            self.set_value(value);
+    #[pyo3(signature = (value=Said(None)))]
+    fn __init__(&self, value: Said<'_, '_>) {
+        if let Some(value) = value.0 {
+            self.set_value(&value);
         }
     }
 

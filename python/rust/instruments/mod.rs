@@ -11,6 +11,7 @@ mod meter;
 mod spread;
 mod timer;
 
+pub(crate) use amount::Said;
 pub(crate) use counter::Counter;
 pub(crate) use gauge::{CallbackGauge, Gauge, SimpleGauge};
 pub(crate) use histogram::Histogram;

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::amount::Ignored;
+use super::amount::Said;
 use super::finite;
 use super::spread::{ALPHA, Given, GivenSample, SIZE, checked, sampling};
 use crate::clock::{self, GivenClock};
@@ -303,9 +303,9 @@ impl TimerContext {
     fn __exit__(
         &self,
         py: Python<'_>,
-        exc_type: Ignored,
-        exc: Ignored,
-        traceback: Ignored,
+        exc_type: Said<'_, '_>,
+        exc: Said<'_, '_>,
+        traceback: Said<'_, '_>,
     ) -> PyResult<()> {
         // An exception in the block is measured like any other way out of it, and goes on.
         let _ = (exc_type, exc, traceback);

@@ -16,7 +16,9 @@ use pyo3::types::{PyDict, PyMappingProxy, PyString, PyTuple};
 use pyo3::{PyClass, PyTraverseError, PyVisit};
 
 use crate::clock::{self, GivenClock};
-use crate::instruments::{CallbackGauge, Counter, Gauge, Histogram, Meter, SimpleGauge, Timer};
+use crate::instruments::{
+    CallbackGauge, Counter, Gauge, Histogram, Meter, Said, SimpleGauge, Timer,
+};
 
 /// Instruments by name.
 #[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
@@ -159,19 +161,19 @@ impl MetricsRegistry {
     }
 
     /// A gauge: a value to set, or what the given function or gauge says.
-    #[pyo3(signature = (key, gauge=None, default=None), text_signature = "($self, key, gauge=None, default=nan)")]
+    #[pyo3(signature = (key, gauge=None, default=Said(None)), text_signature = "($self, key, gauge=None, default=nan)")]
     fn gauge<'py>(
         &self,
         key: &Bound<'py, PyString>,
         gauge: Option<&Bound<'py, PyAny>>,
-        default: Option<&Bound<'py, PyAny>>,
+        default: Said<'_, '_>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = key.py();
         let gauge = self.find_or_make(Kind::Gauge, key, || {
             let Some(given) = gauge else {
                 let made = Bound::new(py, SimpleGauge::create())?;
-                if let Some(value) = default {
-                    made.get().set_value(value);
+                if let Some(value) = default.0 {
+                    made.get().set_value(&value);
                 }
                 return Ok(made.into_super());
             };

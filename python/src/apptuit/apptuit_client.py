@@ -17,6 +17,7 @@ from .exceptions import (
     ApptuitSendException,
     ApptuitTypeError,
     ApptuitValueError,
+    shown,
 )
 from .query import Output, QueryResult
 from .utils import (
@@ -199,7 +200,7 @@ class Apptuit:
         Raises `ApptuitException` if the query is refused or the service cannot be asked.
         """
         if not isinstance(query_str, str):
-            raise ApptuitTypeError(f"`{query_str}` is no query: expected text")
+            raise ApptuitTypeError(f"`{shown(query_str)}` is no query: expected text")
         outputs, hints = self._client.query(
             query_str, start, end or None, _seconds(timeout), _retries(retry_count, retry)
         )
@@ -249,7 +250,7 @@ def _sanitizer(mode: Optional[str]) -> Optional[Callable[[str], str]]:
     sanitizer = _SANITIZERS.get(mode.lower()) if isinstance(mode, str) else None
     if sanitizer is None:
         raise ApptuitValueError(
-            f"`{mode}` is no sanitize_mode: expected 'prometheus', 'apptuit' or None"
+            f"`{shown(mode)}` is no sanitize_mode: expected 'prometheus', 'apptuit' or None"
         )
     return sanitizer
 
@@ -259,7 +260,7 @@ def _endpoint(given: Optional[str]) -> str:
     if not given:
         raise ApptuitValueError("no endpoint: `api_endpoint` must be a URL")
     if not isinstance(given, str):
-        raise ApptuitTypeError(f"`{given}` is no endpoint: `api_endpoint` must be a URL")
+        raise ApptuitTypeError(f"`{shown(given)}` is no endpoint: `api_endpoint` must be a URL")
     if isinstance(given, _Default):
         given = os.environ.get(APPTUIT_API_ENDPOINT) or str(given)
     return given.rstrip("/")
@@ -270,7 +271,9 @@ def _tags(given: Optional[Mapping[str, Any]]) -> dict[str, Any]:
     if not given:
         return {}
     if not isinstance(given, Mapping):
-        raise ApptuitTypeError(f"global_tags are `{given}`: expected a dict of keys and values")
+        raise ApptuitTypeError(
+            f"global_tags are `{shown(given)}`: expected a dict of keys and values"
+        )
     return dict(given)
 
 
@@ -284,16 +287,20 @@ def _seconds(timeout: Timeout) -> float:
     except (TypeError, ValueError, OverflowError):
         seconds = [math.nan]
     if not seconds or not all(0 < part < math.inf for part in seconds):
-        raise ApptuitValueError(f"`{timeout}` is no timeout: expected seconds above zero")
+        raise ApptuitValueError(f"`{shown(timeout)}` is no timeout: expected seconds above zero")
     return sum(seconds)
 
 
 def _retries(retry_count: int, retry: Optional[int]) -> int:
     """Turn a number of retries, by either name, into one that is not negative."""
     if retry is not None and retry_count not in (0, retry):
-        raise ApptuitTypeError(f"`retry` is {retry} but `retry_count` is {retry_count}")
+        raise ApptuitTypeError(
+            f"`retry` is {shown(retry)} but `retry_count` is {shown(retry_count)}"
+        )
     given = retry_count if retry is None else retry
     try:
         return min(max(operator.index(given), 0), 2**32 - 1)
     except TypeError:
-        raise ApptuitTypeError(f"`{given}` is no number of retries: expected an int") from None
+        raise ApptuitTypeError(
+            f"`{shown(given)}` is no number of retries: expected an int"
+        ) from None

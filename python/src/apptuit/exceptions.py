@@ -88,6 +88,14 @@ class ApptuitSendException(ApptuitException):
         return _restore, (type(self), self.args, self.__dict__)
 
 
+def shown(value: object) -> str:
+    """Show a value in a message, whatever it is; integers of too many digits have no text."""
+    try:
+        return str(value)[:100]
+    except Exception:
+        return f"a value of type {type(value).__name__}"
+
+
 def _describe(error: Any) -> str:
     """One line of text for an entry of `errors`, whatever its form."""
     if isinstance(error, dict) and "datapoint" in error and "error" in error:

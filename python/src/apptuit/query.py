@@ -14,7 +14,7 @@ from ._native import TimeSeries
 if TYPE_CHECKING:
     import pandas
     import polars
-    import pyarrow
+    import pyarrow  # type: ignore[import-untyped, unused-ignore] # it has no types
 
 __all__ = ["Output", "QueryResult"]
 

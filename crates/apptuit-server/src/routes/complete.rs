@@ -32,7 +32,8 @@ pub(crate) async fn complete(
             invalid(format!("parameter `at` is `{at}`: expected the first byte of a character"))
         })?,
     };
-    let turn = app.admission.suggestion().await?;
+    let client = app.tenants.client(&tenant, request.extensions().get());
+    let turn = app.admission.suggestion(client).await?;
     let work = spawn_blocking(move || {
         let completion = candidates(&text, at, &StoreNames(tenant.store()));
         drop(turn);

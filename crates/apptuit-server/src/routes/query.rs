@@ -28,6 +28,7 @@ use crate::error::{ApiError, Kind};
 use crate::names::StoreNames;
 use crate::source::StoreSource;
 use crate::tenants::Tenant;
+use crate::turns::Client;
 
 /// Bytes of a form: more than the longest query that is parsed, in percent-encoding.
 const MAX_FORM_BYTES: usize = 4 << 20;
@@ -43,11 +44,12 @@ pub(crate) async fn query(
     let (head, body) = request.into_parts();
     let nothing = QueryEcho { text: String::new(), range: epoch() };
     let tenant = app.tenants.of(&head.headers).map_err(|error| error.about(nothing.clone()))?;
+    let client = app.tenants.client(&tenant, head.extensions.get());
     let asked = asked(&app, &head, body).await.map_err(|error| error.about(nothing))?;
     let range = asked.range.as_ref().copied().unwrap_or_else(|_| epoch());
     let echo = QueryEcho { text: asked.text, range };
     let answered = match asked.range {
-        Ok(_) => evaluate(app, tenant, echo.clone(), asked.explain).await,
+        Ok(_) => evaluate(app, (tenant, client), echo.clone(), asked.explain).await,
         Err(error) => Err(error),
     };
     answered.map(json).map_err(|error| error.about(echo))
@@ -118,11 +120,11 @@ fn epoch() -> TimeRange {
 
 async fn evaluate(
     app: Arc<App>,
-    tenant: Arc<Tenant>,
+    (tenant, client): (Arc<Tenant>, Client),
     echo: QueryEcho,
     explain: bool,
 ) -> Result<Vec<u8>, ApiError> {
-    let turn = app.admission.query().await?;
+    let turn = app.admission.query(client).await?;
     let limit = app.config.query_timeout;
     let gone = Gone::default();
     let cancelled = cancelled(&app, &gone);

@@ -29,7 +29,8 @@ pub(crate) async fn suggest(
     let (metric, key) = (parameters.get("metric")?, parameters.get("key")?);
     let prefix = parameters.get("q")?.unwrap_or_default();
     let max = max(&parameters)?;
-    let turn = app.admission.suggestion().await?;
+    let client = app.tenants.client(&tenant, request.extensions().get());
+    let turn = app.admission.suggestion(client).await?;
     let work = spawn_blocking(move || {
         let metric = metric.as_deref();
         let what = match kind {

@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use self::stores::{Busy, Endless, FullDisk, Gate};
+use self::stores::{Busy, Endless, FullDisk, Gate, Odd};
 use crate::app::{App, router};
 use crate::config::{OnTrouble, ServerConfig};
 use crate::connections::{Peer, serve};
@@ -56,7 +56,7 @@ async fn failure(response: Response<Body>) -> (u16, String, String) {
 #[test]
 fn a_write_that_fails_is_not_acknowledged_and_the_health_shows_it() {
     run(async {
-        let (_, router) = app(Arc::new(FullDisk::default()), ServerConfig::default());
+        let (_, router) = app(Arc::new(Odd::<FullDisk>::default()), ServerConfig::default());
         assert_eq!(ask(&router, "GET", "/health", "").await.status(), 200);
 
         let first = failure(ask(&router, "POST", "/api/put?details", POINT).await).await;
@@ -111,21 +111,21 @@ fn a_key_is_forgotten_after_a_day() {
 #[test]
 fn a_body_waits_for_room_in_the_store_and_is_then_told_to_come_back() {
     run(async {
-        let store = Arc::new(Busy::default());
+        let store = Arc::new(Odd::<Busy>::default());
         let (_, router) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
         let answer = ask(&router, "POST", "/api/put", POINT).await;
         assert_eq!(answer.headers()["retry-after"], "5");
         let (status, kind, message) = failure(answer).await;
         assert_eq!((status, kind.as_str()), (503, "ERROR_OVERLOADED"));
         assert_eq!(message, "too much waits to be written, try again later");
-        assert_eq!(store.waited.load(Ordering::SeqCst), 1);
+        assert_eq!(store.0.waited.load(Ordering::SeqCst), 1);
     });
 }
 
 #[test]
 fn a_client_with_many_requests_leaves_turns_to_others() {
     run(async {
-        let gate = Arc::new(Gate::default());
+        let gate = Arc::new(Odd::<Gate>::default());
         let config = ServerConfig { max_concurrent_puts: 8, ..ServerConfig::default() };
         let (_, router) = app(Arc::clone(&gate) as Arc<dyn Store>, config);
         let put = |from: [u8; 4], body: String| {
@@ -134,7 +134,7 @@ fn a_client_with_many_requests_leaves_turns_to_others() {
             let service = TowerToHyperService::new(router.clone());
             tokio::spawn(async move { service.call(request).await.expect("an answer").status() })
         };
-        let waiting = || gate.waiting.lock().expect("no panic").len();
+        let waiting = || gate.0.waiting.lock().expect("no panic").len();
         let many: Vec<_> = (0..20).map(|_| put([10, 0, 0, 1], POINT.to_owned())).collect();
         until(|| waiting() == 6).await;
         for _ in 0..3 {
@@ -144,7 +144,7 @@ fn a_client_with_many_requests_leaves_turns_to_others() {
         assert_eq!(waiting(), 6);
         // Nobody is forgotten.
         while many.iter().any(|put| !put.is_finished()) {
-            for then in std::mem::take(&mut *gate.waiting.lock().expect("no panic")) {
+            for then in std::mem::take(&mut *gate.0.waiting.lock().expect("no panic")) {
                 then(Ok(Kept::Now));
             }
             sleep(Duration::from_millis(1)).await;
@@ -156,13 +156,42 @@ fn a_client_with_many_requests_leaves_turns_to_others() {
 }
 
 #[test]
+fn a_client_with_many_queries_leaves_turns_to_others() {
+    run(async {
+        let store = Arc::new(Odd::<Endless>::default());
+        let (app, router) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
+        let get = |from: [u8; 4], path: &str| {
+            let request = Request::get(path).extension(Peer(from.into())).body(Body::empty());
+            let service = TowerToHyperService::new(router.clone());
+            let request = request.expect("a request");
+            tokio::spawn(async move { service.call(request).await.expect("an answer") })
+        };
+        let endless = "/api/query?start=0&q=fetch('m')";
+        let many: Vec<_> = (0..20).map(|_| get([10, 0, 0, 1], endless)).collect();
+        until(|| store.0.reading.load(Ordering::SeqCst) == 3).await;
+        for _ in 0..3 {
+            let quick = get([10, 0, 0, 2], "/api/query?start=0&q=fetch('other')");
+            let (_, kind, _) = failure(quick.await.expect("no panic")).await;
+            assert_eq!(kind, "ERROR_FETCHING_FROM_DATASOURCE");
+            let looked_up = get([10, 0, 0, 2], "/api/suggest?type=metrics").await;
+            assert_eq!(looked_up.expect("no panic").status(), 200);
+        }
+        assert_eq!(store.0.reading.load(Ordering::SeqCst), 3);
+        app.end();
+        for query in many {
+            assert_eq!(query.await.expect("no panic").status(), 503);
+        }
+    });
+}
+
+#[test]
 fn whoever_takes_nothing_of_an_answer_is_left() {
     run(async {
         let config = ServerConfig {
             body_idle_timeout: Duration::from_millis(100),
             ..ServerConfig::default()
         };
-        let (app, router) = app(Arc::new(Endless::default()), config);
+        let (app, router) = app(Arc::new(Odd::<Endless>::default()), config);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (tell, stop) = watch::channel(false);
@@ -198,7 +227,7 @@ fn whoever_runs_the_server_is_told_once_that_a_tenant_is_read_only() {
             OnTrouble::new(move |what| told.lock().expect("no panic").push(what.to_owned()))
         };
         let config = ServerConfig { on_trouble, ..ServerConfig::default() };
-        let (_, router) = app(Arc::new(FullDisk::default()), config);
+        let (_, router) = app(Arc::new(Odd::<FullDisk>::default()), config);
         for _ in 0..3 {
             assert_eq!(ask(&router, "POST", "/api/put", POINT).await.status(), 500);
         }
@@ -214,7 +243,7 @@ fn whoever_runs_the_server_is_told_once_that_a_tenant_is_read_only() {
 #[test]
 fn a_read_that_fails_is_an_error_of_the_server_and_names_no_path() {
     run(async {
-        let (_, router) = app(Arc::new(FullDisk::default()), ServerConfig::default());
+        let (_, router) = app(Arc::new(Odd::<FullDisk>::default()), ServerConfig::default());
         for path in ["/api/query?start=0&q=fetch('m')", "/api/suggest?type=metrics"] {
             let (status, kind, message) = failure(ask(&router, "GET", path, "").await).await;
             assert_eq!((status, kind.as_str()), (500, "ERROR_INTERNAL"), "{message}");
@@ -227,7 +256,7 @@ fn a_read_that_fails_is_an_error_of_the_server_and_names_no_path() {
 #[test]
 fn a_query_that_takes_too_long_is_ended() {
     run(async {
-        let store = Arc::new(Endless::default());
+        let store = Arc::new(Odd::<Endless>::default());
         let query_timeout = Duration::from_millis(50);
         let config = ServerConfig { query_timeout, ..ServerConfig::default() };
         let (_, router) = app(Arc::clone(&store) as Arc<dyn Store>, config);
@@ -235,14 +264,14 @@ fn a_query_that_takes_too_long_is_ended() {
         let (status, kind, message) = failure(answer).await;
         assert_eq!((status, kind.as_str()), (504, "ERROR_QUERY_TIMEOUT"));
         assert_eq!(message, "the query took more than 50ms: ask for less time or fewer series");
-        assert!(store.cancelled.load(Ordering::SeqCst));
+        assert!(store.0.cancelled.load(Ordering::SeqCst));
     });
 }
 
 #[test]
 fn who_finds_no_turn_comes_back_later_and_who_leaves_ends_the_query() {
     run(async {
-        let store = Arc::new(Endless::default());
+        let store = Arc::new(Odd::<Endless>::default());
         let config = ServerConfig {
             max_concurrent_queries: 1,
             max_wait: Duration::from_millis(20),
@@ -254,7 +283,7 @@ fn who_finds_no_turn_comes_back_later_and_who_leaves_ends_the_query() {
             let router = router.clone();
             async move { ask(&router, "GET", path, "").await }
         });
-        until(|| store.reading.load(Ordering::SeqCst)).await;
+        until(|| store.0.reading.load(Ordering::SeqCst) > 0).await;
 
         let second = ask(&router, "GET", path, "").await;
         assert_eq!(second.headers()["retry-after"], "5");
@@ -263,14 +292,14 @@ fn who_finds_no_turn_comes_back_later_and_who_leaves_ends_the_query() {
         assert_eq!(message, "too many queries wait for their turn");
 
         first.abort();
-        until(|| store.cancelled.load(Ordering::SeqCst)).await;
+        until(|| store.0.cancelled.load(Ordering::SeqCst)).await;
     });
 }
 
 #[test]
 fn a_query_ends_when_the_connection_it_came_by_is_closed() {
     run(async {
-        let store = Arc::new(Endless::default());
+        let store = Arc::new(Odd::<Endless>::default());
         let (app, router) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -282,10 +311,10 @@ fn a_query_ends_when_the_connection_it_came_by_is_closed() {
         let mut caller = TcpStream::connect(address).await.expect("a connection");
         let request = "GET /api/query?start=0&q=fetch('m') HTTP/1.1\r\nHost: localhost\r\n\r\n";
         caller.write_all(request.as_bytes()).await.expect("it is sent");
-        until(|| store.reading.load(Ordering::SeqCst)).await;
-        assert!(!store.cancelled.load(Ordering::SeqCst));
+        until(|| store.0.reading.load(Ordering::SeqCst) > 0).await;
+        assert!(!store.0.cancelled.load(Ordering::SeqCst));
         drop(caller);
-        until(|| store.cancelled.load(Ordering::SeqCst)).await;
+        until(|| store.0.cancelled.load(Ordering::SeqCst)).await;
 
         tell.send(true).expect("it listens");
         served.await.expect("it ends");
@@ -295,12 +324,12 @@ fn a_query_ends_when_the_connection_it_came_by_is_closed() {
 #[test]
 fn the_end_of_the_server_ends_queries() {
     run(async {
-        let store = Arc::new(Endless::default());
+        let store = Arc::new(Odd::<Endless>::default());
         let (app, router) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
         let asked = tokio::spawn(async move {
             failure(ask(&router, "GET", "/api/query?start=0&q=fetch('m')", "").await).await
         });
-        until(|| store.reading.load(Ordering::SeqCst)).await;
+        until(|| store.0.reading.load(Ordering::SeqCst) > 0).await;
         app.end();
         let (status, _, message) = asked.await.expect("an answer");
         assert_eq!((status, message.as_str()), (503, "the server is being stopped"));

@@ -1,5 +1,6 @@
 //! The thread that keeps the file in shape while points come.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use rusqlite::Connection;
 
 use super::commit::{Shared, Writer};
 use super::{chunks, compact, merge, read, remove, schema};
-use crate::StoreError;
+use crate::{OnTrouble, StoreError};
 
 /// How often the thread looks whether there are points to move.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -55,16 +56,27 @@ impl Stop {
 }
 
 /// Works until it is told to stop, or writing ends.
-pub(super) fn run(shared: &Arc<Shared>, stop: &Stop, limits: Limits) {
+pub(super) fn run(shared: &Arc<Shared>, stop: &Stop, limits: Limits, on_trouble: &OnTrouble) {
     let (mut chores, mut cut) = (Timestamp::MIN, Timestamp::MIN);
+    let [mut moving, mut tidying] = [false; 2];
+    // What fails ends all writing, of which whoever writes is told, or is tried again.
+    let judge = |failing: &mut bool, outcome: Result<(), StoreError>| {
+        let Err(error) = outcome else { return *failing = false };
+        if matches!(error, StoreError::Closed) || shared.writable().is_err() {
+            return;
+        }
+        shared.chores_failed.fetch_add(1, Ordering::Relaxed);
+        if !std::mem::replace(failing, true) {
+            on_trouble.tell(&error);
+        }
+    };
     while !stop.pause() && shared.writable().is_ok() {
         let now = shared.clock.now();
-        // What fails ends all writing, of which whoever writes is told, or is tried again.
-        let _ = move_points(shared, limits.ahead_bytes, now);
+        judge(&mut moving, move_points(shared, limits.ahead_bytes, now));
         // The clock may have been set back.
         if now.saturating_sub(CHORES) >= chores || now < chores {
             chores = now;
-            let _ = tidy(shared, limits, &mut cut, now);
+            judge(&mut tidying, tidy(shared, limits, &mut cut, now));
         }
     }
 }

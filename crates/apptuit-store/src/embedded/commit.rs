@@ -61,6 +61,7 @@ pub(super) struct Shared {
     pub(super) chunks_made: AtomicU64,
     pub(super) chunks_millis: AtomicU64,
     pub(super) chunks_merged: AtomicU64,
+    pub(super) chores_failed: AtomicU64,
     /// The [`StoreError::Poisoned`] that writes are refused with, once one has failed.
     pub(super) refusal: OnceLock<StoreError>,
 }
@@ -88,6 +89,7 @@ impl Shared {
             chunks_made: AtomicU64::new(0),
             chunks_millis: AtomicU64::new(0),
             chunks_merged: AtomicU64::new(0),
+            chores_failed: AtomicU64::new(0),
             refusal: OnceLock::new(),
         }
     }

@@ -106,7 +106,7 @@ impl EmbeddedStore {
         let stop = Arc::new(Stop::default());
         let background = {
             let (shared, stop) = (Arc::clone(&shared), Arc::clone(&stop));
-            let run = move || background::run(&shared, &stop, limits);
+            let run = move || background::run(&shared, &stop, limits, &options.on_trouble);
             thread("apptuit-compact").spawn(run)
         };
         let background = background.map_err(|error| {
@@ -279,6 +279,7 @@ impl Store for EmbeddedStore {
             chunks_made: shared.chunks_made.load(Ordering::Relaxed),
             chunks_time: Duration::from_millis(shared.chunks_millis.load(Ordering::Relaxed)),
             chunks_merged: shared.chunks_merged.load(Ordering::Relaxed),
+            chores_failed: shared.chores_failed.load(Ordering::Relaxed),
         }
     }
 

@@ -1,11 +1,13 @@
 //! Many threads write and read at once.
 
-use std::sync::Barrier;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Barrier, mpsc};
 use std::thread;
+use std::time::Duration;
 
-use apptuit_model::TimeSeries;
-use apptuit_store::Store;
+use apptuit_model::{Selector, TimeRange, TimeSeries};
+use apptuit_store::{Piece, ReadLimits, Store};
 
 use crate::{all, open, point};
 
@@ -88,6 +90,46 @@ fn a_reader_sees_whole_appends_in_order() {
             store.append_points(&[point("m", "a", at, 1.0), point("m", "b", at, 2.0)]).unwrap();
         }
         done.store(true, Ordering::Release);
+    });
+}
+
+/// A reader who takes its time, between two pieces of what it reads, holds up nobody.
+#[test]
+fn writing_and_tidying_go_on_beside_a_reader_who_stands_still() {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("points.sqlite"));
+    for at in 0..50 {
+        store.append_points(&[point("m", "a", at, 1.0)]).unwrap();
+    }
+    store.flush().unwrap();
+    store.append_points(&[point("m", "a", 50, 1.0)]).unwrap();
+    let scan = store.scan(&Selector::metric("m"), TimeRange::ALL, &ReadLimits::UNLIMITED);
+    let scan = scan.unwrap().expect("a metric that was kept");
+    let (begin, begun) = mpsc::channel();
+    let (go, on) = mpsc::channel();
+    thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            let mut read = 0;
+            scan.read(0, None, &mut |piece| {
+                let Piece::Points(times, _) = piece else { unreachable!("there is no step") };
+                if read == 0 {
+                    begin.send(()).unwrap();
+                    on.recv_timeout(PATIENCE).expect("the reader held up the writer");
+                }
+                read += times.len();
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+            read
+        });
+        begun.recv().unwrap();
+        store.append_points(&[point("m", "a", 51, 1.0)]).unwrap();
+        store.compact().unwrap();
+        store.append_points(&[point("m", "a", 52, 1.0)]).unwrap();
+        assert_eq!(all(&store, "m")[0].len(), 53);
+        go.send(()).unwrap();
+        assert_eq!(reader.join().unwrap(), 51, "it reads what there was when it began");
     });
 }
 

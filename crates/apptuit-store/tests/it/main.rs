@@ -14,6 +14,7 @@ mod poison;
 mod read;
 mod reopen;
 mod scan;
+mod trouble;
 mod upgrade;
 
 use std::path::Path;

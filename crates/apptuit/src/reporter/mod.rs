@@ -144,6 +144,11 @@ impl Reporter {
         RunningReporter::start(&self.shared, delay)
     }
 
+    /// Whether its thread is there, be it only to end.
+    pub fn is_running(&self) -> bool {
+        self.shared.is_running.load(Ordering::Acquire)
+    }
+
     /// Reports once, on this thread. Works with and without [`start`](Self::start).
     ///
     /// # Errors

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use apptuit_metrics::Clock;
 use apptuit_metrics::collect::{Skipped, collect_each};
+use apptuit_metrics::{Clock, Timer};
 use apptuit_model::{DataPoint, Tags, Timestamp};
 
 use super::outbox::{Outbox, Sent, Trip};
@@ -65,11 +65,11 @@ impl Report {
         let now = self.timestamp();
         let timestamp = subject.instant.unwrap_or(now);
         let mut outcome = Outcome::default();
-        let mut batch = Vec::new();
+        let (mut batch, timer) = (Vec::new(), &self.self_metrics.time);
         let mut add = |point| {
             batch.push(point);
             if batch.len() == self.batch_points {
-                self.send(&mut batch, occasion, trip, &mut outcome);
+                self.send(&mut batch, Some(timer), occasion, trip, &mut outcome);
             }
         };
         let left = subject.source.collect(&self.prefix, timestamp, &mut add);
@@ -79,7 +79,7 @@ impl Report {
         let books = self.outbox.books();
         books.record_dropped(left.non_finite, DropReason::NotFinite);
         books.record_dropped(left.skipped.len() as u64, DropReason::Unreadable);
-        self.send(&mut batch, occasion, trip, &mut outcome);
+        self.send(&mut batch, Some(timer), occasion, trip, &mut outcome);
         outcome.skip(&left.skipped);
         if outcome.is_empty() {
             return outcome;
@@ -90,16 +90,17 @@ impl Report {
         let mut own = Vec::new();
         collect_each(&self.self_metrics.registry, &self.prefix, now, |point| own.push(point));
         let mut about = Outcome::default();
-        self.send(&mut own, occasion, trip, &mut about);
+        self.send(&mut own, None, occasion, trip, &mut about);
         outcome.notices.extend(about.errors);
         outcome.notices.extend(about.notices);
         outcome
     }
 
-    /// Sends the points of `batch`, and leaves it empty.
+    /// Sends the points of `batch`, and leaves it empty. Requests are timed, if there is a timer.
     fn send(
         &self,
         batch: &mut Vec<DataPoint>,
+        timer: Option<&Timer>,
         occasion: Occasion,
         trip: &Trip<'_>,
         outcome: &mut Outcome,
@@ -113,14 +114,13 @@ impl Report {
         for parcel in parcels {
             let length = parcel.points();
             let asked = (occasion == Occasion::Interval).then(|| self.outbox.asked_to_wait());
-            let sent = match asked.flatten() {
-                Some(pause) => {
-                    let seconds = pause.as_secs_f64().ceil();
-                    let message =
-                        format!("the server asked to be left alone for another {seconds} s");
-                    self.outbox.put_aside(parcel, Error::new(ErrorKind::Server, message))
-                }
-                None => self.self_metrics.time.time(|| self.outbox.send(&parcel, trip)),
+            let send = || self.outbox.send(&parcel, trip);
+            let sent = if let Some(pause) = asked.flatten() {
+                let seconds = pause.as_secs_f64().ceil();
+                let message = format!("the server asked to be left alone for another {seconds} s");
+                self.outbox.put_aside(parcel, Error::new(ErrorKind::Server, message))
+            } else {
+                timer.map_or_else(send, |timer| timer.time(send))
             };
             batch.take(sent, length);
         }

@@ -13,7 +13,7 @@ pub(super) struct SelfMetrics {
     total: Counter,
     successful: Counter,
     failed: Counter,
-    /// One recording a request.
+    /// One recording a request, but for those with these very numbers.
     pub(super) time: Timer,
     /// The account as it was copied last; `None` if it is not wanted.
     copied: Option<Mutex<Ledger>>,

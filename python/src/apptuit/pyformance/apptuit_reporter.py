@@ -198,15 +198,17 @@ class ApptuitReporter:
     def start(self) -> bool:
         """Report now and then at every interval, on a thread of its own.
 
-        Returns False if it is running already. It can be started again after `stop`.
+        Returns False if it is running already, or is not done with its last report. It can be
+        started again after `stop`.
         """
         with self._lock:
             if self._is_running:
                 return False
             if self.flush_on_sigterm:
                 _lifetime.flush_on_sigterm()
-            self._own().start(0.0)
-            self._is_running = True
+            self._is_running = self._own().start(0.0)
+            if not self._is_running:
+                return False
         _lifetime.started(self)
         return True
 

@@ -1,33 +1,54 @@
-//! The most memory that was allocated at one time.
+//! The memory that something leaves allocated, and the most it has allocated at one time.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-/// The system's allocator, which counts while it is asked to.
+/// The system's allocator, which counts while it is asked to: bytes as they were requested, by all
+/// threads, without what the allocator adds.
+///
+/// ```
+/// use harness::Memory;
+///
+/// #[global_allocator]
+/// static MEMORY: Memory = Memory::new();
+///
+/// let (kept, bytes) = MEMORY.left_by(|| vec![0_u8; 1000]);
+/// assert_eq!((kept.len(), bytes), (1000, 1000));
+/// assert_eq!(MEMORY.peak_of(|| drop(vec![0_u8; 5000])), 5000);
+/// ```
 #[derive(Debug)]
-pub struct Peak {
+pub struct Memory {
     /// Only read while time is measured, so that threads do not meet here.
     counts: AtomicBool,
     now: AtomicI64,
     most: AtomicI64,
 }
 
-impl Peak {
+impl Memory {
     /// An allocator that does not count yet.
     #[expect(clippy::new_without_default, reason = "a static needs a `const fn`")]
     pub const fn new() -> Self {
         Self { counts: AtomicBool::new(false), now: AtomicI64::new(0), most: AtomicI64::new(0) }
     }
 
+    /// What `make` returns, and how many bytes more than before are allocated.
+    pub fn left_by<T>(&self, make: impl FnOnce() -> T) -> (T, i64) {
+        let (made, left, _) = self.counted(make);
+        (made, left)
+    }
+
     /// How many bytes more than before were allocated at one time while `work` ran.
-    pub fn of<T>(&self, work: impl FnOnce() -> T) -> i64 {
+    pub fn peak_of<T>(&self, work: impl FnOnce() -> T) -> i64 {
+        self.counted(work).2
+    }
+
+    fn counted<T>(&self, work: impl FnOnce() -> T) -> (T, i64, i64) {
         self.now.store(0, Ordering::SeqCst);
         self.most.store(0, Ordering::SeqCst);
         self.counts.store(true, Ordering::SeqCst);
         let made = work();
         self.counts.store(false, Ordering::SeqCst);
-        drop(made);
-        self.most.load(Ordering::SeqCst)
+        (made, self.now.load(Ordering::SeqCst), self.most.load(Ordering::SeqCst))
     }
 
     fn count(&self, more: usize, less: usize) {
@@ -40,7 +61,7 @@ impl Peak {
 }
 
 // SAFETY: every call goes to the system's allocator as it came; counting neither allocates nor panics.
-unsafe impl GlobalAlloc for Peak {
+unsafe impl GlobalAlloc for Memory {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         self.count(layout.size(), 0);
         // SAFETY: the caller keeps the contract of `alloc`, which is the system's too.
