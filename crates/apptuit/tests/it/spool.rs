@@ -78,7 +78,7 @@ fn in_an_outage(reports: usize) -> (Shop, TempDir, Reporter) {
     shop.depot.turns(Weather::Unreachable);
     let reporter = shop.reporter(directory.path());
     for _ in 0..reports {
-        shop.report(&reporter).unwrap_err();
+        shop.report(&reporter).expect_err("nobody is there");
     }
     (shop, directory, reporter)
 }
@@ -134,7 +134,7 @@ fn what_could_not_be_delivered_waits_on_disk_over_a_restart_and_arrives_with_its
 
 #[test]
 fn what_waits_goes_oldest_first_and_under_the_key_of_its_first_try() {
-    let (shop, directory, reporter) = in_an_outage(3);
+    let (shop, _directory, reporter) = in_an_outage(3);
     let tried: Vec<_> = shop.depot.requests().into_iter().map(|(key, _)| key).collect();
     shop.depot.turns(Weather::Fine);
     reporter.flush(PATIENCE).unwrap();
@@ -323,7 +323,7 @@ fn a_spool_that_cannot_be_opened_is_told_by_start_with_its_path() {
 
 #[test]
 fn a_batch_the_server_fails_on_holds_no_other_back() {
-    let (shop, directory, reporter) = in_an_outage(3);
+    let (shop, _directory, reporter) = in_an_outage(3);
     shop.depot.fails_on(shop.depot.requests()[0].0.clone());
     shop.depot.turns(Weather::Fine);
     let flushed = reporter.flush(Duration::from_secs(6)).unwrap();
