@@ -5,7 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::exit::ParkInsteadOfUnwinding;
+use crate::exit;
 
 /// A request that failed, which may be tried again. That of the last one is also raised.
 pub(crate) fn failed_try(request: &Request, why: &str) {
@@ -25,12 +25,10 @@ pub(crate) fn warning(warning: &Warning) {
 
 /// Logs by the method `level`, from any thread, unless the interpreter is being shut down.
 fn tell(level: &str, message: &str) {
-    Python::try_attach(|py| {
-        let parked = ParkInsteadOfUnwinding::new();
+    exit::attach(|py| {
         if let Err(raised) = try_tell(py, level, message) {
             raised.write_unraisable(py, None);
         }
-        parked.done();
     });
 }
 

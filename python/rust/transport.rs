@@ -14,8 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyMapping};
 
 use crate::errors::{type_error, value_error};
-use crate::exit::ParkInsteadOfUnwinding;
-use crate::log;
+use crate::{exit, log};
 
 /// What carries the requests of a client. Clones share their connections.
 #[derive(Clone, Debug)]
@@ -67,15 +66,12 @@ impl Hook {
     }
 
     fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        let asked = Python::try_attach(|py| {
-            let parked = ParkInsteadOfUnwinding::new();
-            let answer = self.ask(py, request).map_err(|raised| {
+        let asked = exit::attach(|py| {
+            self.ask(py, request).map_err(|raised| {
                 let error = failure(py, &raised);
                 RAISED.set(Some(raised));
                 error
-            });
-            parked.done();
-            answer
+            })
         });
         asked.unwrap_or_else(|| {
             Err(TransportError::new(ErrorKind::Unreachable, "the interpreter has ended"))

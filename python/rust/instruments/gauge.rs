@@ -11,7 +11,7 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::amount::Said;
 use crate::errors::value_error;
-use crate::exit::ParkInsteadOfUnwinding;
+use crate::exit;
 
 /// A value at this moment. A subclass says which, in `get_value`.
 #[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
@@ -154,10 +154,7 @@ impl CallbackGauge {
     fn get_value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let callback = self.callback.get();
         let callback = callback.ok_or_else(|| value_error("the gauge was given no function"))?;
-        let parked = ParkInsteadOfUnwinding::new();
-        let value = callback.bind(py).call0();
-        parked.done();
-        value
+        exit::call(callback.bind(py))
     }
 
     #[getter]
