@@ -162,7 +162,7 @@ pub(crate) fn default_endpoint() -> Result<String, Error> {
 
 /// How bodies are packed, by the word for it.
 fn packing(word: &Bound<'_, PyAny>) -> PyResult<(ContentEncoding, PackEffort)> {
-    match word.extract().unwrap_or_default() {
+    match word.extract::<String>().unwrap_or_default().as_str() {
         "default" => Ok((ContentEncoding::Deflate, PackEffort::Default)),
         "fast" => Ok((ContentEncoding::Deflate, PackEffort::Fast)),
         "gzip" => Ok((ContentEncoding::Gzip, PackEffort::Default)),
@@ -258,7 +258,7 @@ impl Client {
         timeout: f64,
         retry_count: u32,
     ) -> PyResult<Answer<'py>> {
-        let text = values::text("the query", text)?.to_owned();
+        let text = values::text("the query", text)?.into_owned();
         let start = values::timestamp(start)?;
         // Without an end up to now, the second that is under way included.
         let now = || Ok(Timestamp::from_secs(Timestamp::now().as_secs() + 1));
