@@ -10,8 +10,9 @@ use pyo3::types::{PyDict, PyFloat, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::amount::Said;
-use crate::errors::value_error;
+use crate::errors::{type_error, value_error};
 use crate::exit;
+use crate::values;
 
 /// A value at this moment. A subclass says which, in `get_value`.
 #[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
@@ -149,9 +150,14 @@ impl CallbackGauge {
         Self::create(None)
     }
 
-    fn __init__(&self, callback: Py<PyAny>) {
+    fn __init__(&self, callback: &Bound<'_, PyAny>) -> PyResult<()> {
+        if !callback.is_callable() {
+            let shown = values::shown(callback);
+            return Err(type_error(format!("`{shown}` is no function of a gauge")));
+        }
         // A second call changes nothing: reports may be asking the first function.
-        let _ = self.callback.set(callback);
+        let _ = self.callback.set(callback.clone().unbind());
+        Ok(())
     }
 
     /// What the function returns now; what it raises is raised.

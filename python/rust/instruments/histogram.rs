@@ -69,7 +69,7 @@ impl Histogram {
         sample: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let (size, alpha) = checked(size, alpha)?;
-        let given = Given { clock: GivenClock::of(clock)?, sample: GivenSample::of(sample) };
+        let given = Given { clock: GivenClock::of(clock)?, sample: GivenSample::of(sample)? };
         // A second call changes nothing: reports may be asking the histogram.
         let _ = self.0.set(Spread::of(size, alpha, given));
         Ok(())

@@ -114,7 +114,7 @@ impl Timer {
         sample: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let (size, alpha) = checked(size, alpha)?;
-        let given = Given { clock: GivenClock::of(clock)?, sample: GivenSample::of(sample) };
+        let given = Given { clock: GivenClock::of(clock)?, sample: GivenSample::of(sample)? };
         // A second call changes nothing: reports may be asking the timer.
         let _ = self.0.set(Durations::of(size, alpha, given, threshold, sink));
         Ok(())

@@ -19,6 +19,7 @@ use crate::clock::{self, GivenClock};
 use crate::instruments::{
     CallbackGauge, Counter, Gauge, Histogram, Meter, Said, SimpleGauge, Timer,
 };
+use crate::values;
 
 /// Instruments by name.
 #[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
@@ -188,7 +189,8 @@ impl MetricsRegistry {
                 let made = CallbackGauge::create(Some(given.clone().unbind()));
                 return Ok(Bound::new(py, made)?.into_super());
             }
-            Err(PyTypeError::new_err(format!("`{given}` is no gauge and no function")))
+            let shown = values::shown(given);
+            Err(PyTypeError::new_err(format!("`{shown}` is no gauge and no function")))
         })?;
         Ok(gauge.into_any())
     }
@@ -199,8 +201,9 @@ impl MetricsRegistry {
         key: &Bound<'py, PyString>,
         metric: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let kind = fields::kind(metric)
-            .ok_or_else(|| PyTypeError::new_err(format!("`{metric}` is no instrument")))?;
+        let kind = fields::kind(metric).ok_or_else(|| {
+            PyTypeError::new_err(format!("`{}` is no instrument", values::shown(metric)))
+        })?;
         let (name, table) = (key.to_cow()?, self.table(kind).bind(key.py()));
         if table.contains(key)? {
             let text = format!("the registry has an instrument of this kind named `{key}`");
