@@ -1,8 +1,8 @@
 //! The client: Python's points and queries in, its exceptions and series out.
 
-use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use std::{mem, process};
 
 use apptuit::client::{ContentEncoding, HttpTransport, MockTransport, PackEffort};
 use apptuit::{
@@ -81,6 +81,7 @@ impl Client {
         builder.transport(transport).build()
     }
 
+    #[expect(clippy::mem_forget, reason = "what other threads of a parent used is not touched")]
     fn kept(
         &self,
         _locked: Python<'_>,
@@ -89,8 +90,9 @@ impl Client {
     ) -> Result<NativeClient, Error> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.process != process::id() {
-            // After a fork the connections are the parent's.
-            *kept = Kept { process: process::id(), ..Kept::default() };
+            // After a fork the connections are the parent's, in whatever state the fork found them.
+            let own = Kept { process: process::id(), ..Kept::default() };
+            mem::forget(mem::replace(&mut *kept, own));
         }
         let key = (timeout, retries);
         if let Some((_, native)) = kept.clients.iter().find(|(of, _)| *of == key) {

@@ -9,11 +9,11 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from tests.conftest import Recorder
 
 from apptuit import Apptuit, DataPoint, TimeSeries, TimeSeriesName, timeseries
 from apptuit.metrics import MetricsRegistry
 from apptuit.pyformance import ApptuitReporter
+from tests.conftest import Recorder
 
 NOW = 1_500_000_000
 

@@ -6,10 +6,10 @@ import time
 from queue import Queue
 
 import pytest
-from pyformance import MetricsRegistry
 from pyformance.meters.gauge import CallbackGauge
 
 from apptuit.pyformance import ApptuitReporter
+from pyformance import MetricsRegistry
 from tests.promises.world import TOKEN, World
 
 
