@@ -15,7 +15,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyModule;
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::errors::value_error;
+use crate::errors::{type_error, value_error};
+use crate::values;
 
 /// Where the first reading of a clock stands: it may be turned back by ten years.
 const BASE: f64 = 10.0 * 365.0 * 86400.0;
@@ -48,6 +49,12 @@ impl GivenClock {
         let Some(given) = given.filter(|given| !given.is_none()) else { return Ok(None) };
         if given.is(module_time(given.py())?) {
             return Ok(None);
+        }
+        if !given.hasattr(intern!(given.py(), "time"))? {
+            let shown = values::shown(given);
+            return Err(type_error(format!(
+                "`{shown}` is no clock: expected an object with `time()`, seconds"
+            )));
         }
         let origin = read(given)?;
         let clock = Self { object: given.clone().unbind(), origin, shown: Shown::default() };

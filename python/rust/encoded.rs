@@ -26,7 +26,8 @@ pub(crate) fn encode_metric<'py>(
     let given = metric_tags.or(tags);
     let tags = given.and_then(|tags| tags.cast::<PyDict>().ok()).ok_or_else(|| {
         let metric = values::shown(metric);
-        value_error(format!("cannot encode the tags of `{metric}`: expected a dict"))
+        let shown = given.map_or_else(|| "None".to_owned(), |tags| values::shown(tags));
+        value_error(format!("cannot encode `{shown}` as tags of `{metric}`: expected a dict"))
     })?;
     encode(metric, tags)
 }

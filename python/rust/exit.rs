@@ -5,6 +5,7 @@
 //! unwinding through Rust's `catch_unwind` aborts the process. So a stack that is unwound without a
 //! panic is parked until the process ends.
 
+use std::hint::black_box;
 use std::{mem, thread};
 
 use pyo3::prelude::*;
@@ -19,6 +20,25 @@ pub(crate) fn attach<R>(call: impl FnOnce(Python<'_>) -> R) -> Option<R> {
         parked.done();
         result
     })
+}
+
+/// Calls a function of Python's that may take long: a thread that the end of the interpreter finds in
+/// it is parked here.
+///
+/// What calls Python is declared never to unwind. Where the compiler can see such a call, it leaves out
+/// what would run while that unwinds: so it must not see it here.
+pub(crate) fn call<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let parked = ParkInsteadOfUnwinding::new();
+    let unseen: fn(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> = black_box(call_bare);
+    let result = unseen(function);
+    parked.done();
+    result
+}
+
+/// Has nothing to run while it is unwound, and so is unwound.
+#[inline(never)]
+fn call_bare<'py>(function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    function.call0()
 }
 
 /// Parks the thread if it is dropped by anything but a panic.

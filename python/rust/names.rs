@@ -205,9 +205,15 @@ pub(crate) fn sanitizer(mode: Option<&str>) -> PyResult<Sanitizer> {
 pub(crate) fn checked_metric<'a, 'py>(
     metric: Option<&'a Bound<'py, PyAny>>,
 ) -> PyResult<&'a Bound<'py, PyString>> {
-    match metric.filter(|metric| !metric.is_none()).map(|metric| metric.cast::<PyString>()) {
-        Some(Ok(text)) if text.len()? > 0 => Ok(text),
-        Some(Err(_)) => Err(type_error("the name of a metric is not text")),
-        _ => Err(value_error("the metric has no name")),
+    let Some(metric) = metric.filter(|metric| !metric.is_none()) else {
+        return Err(value_error("the metric has no name"));
+    };
+    match metric.cast::<PyString>() {
+        Ok(text) if text.len()? > 0 => Ok(text),
+        Ok(_) => Err(value_error("the metric has no name")),
+        Err(_) => {
+            let shown = values::shown(metric);
+            Err(type_error(format!("`{shown}` is no name of a metric: expected text")))
+        }
     }
 }

@@ -10,8 +10,9 @@ use pyo3::types::{PyDict, PyFloat, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::amount::Said;
-use crate::errors::value_error;
-use crate::exit::ParkInsteadOfUnwinding;
+use crate::errors::{type_error, value_error};
+use crate::exit;
+use crate::values;
 
 /// A value at this moment. A subclass says which, in `get_value`.
 #[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
@@ -25,6 +26,7 @@ impl Gauge {
         Self
     }
 
+    /// The value now; a subclass says which, else `NotImplementedError`.
     #[expect(clippy::unused_self, reason = "a subclass's own method takes its place")]
     fn get_value(&self) -> PyResult<f64> {
         Err(PyNotImplementedError::new_err("a gauge of one's own needs a method `get_value`"))
@@ -95,6 +97,7 @@ impl SimpleGauge {
         }
     }
 
+    /// The value that was last set.
     fn get_value<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         if self.held.is_object.load(Ordering::Relaxed)
             && let Some(object) = &*self.object.lock().unwrap_or_else(PoisonError::into_inner)
@@ -104,6 +107,7 @@ impl SimpleGauge {
         PyFloat::new(py, f64::from_bits(self.held.bits.load(Ordering::Relaxed))).into_any()
     }
 
+    /// Sets the value. What is no number is told as an error by reports.
     pub(crate) fn set_value(&self, value: &Bound<'_, PyAny>) {
         let Ok(float) = value.cast_exact::<PyFloat>() else {
             return self.hold(Some(value.clone().unbind()));
@@ -146,20 +150,24 @@ impl CallbackGauge {
         Self::create(None)
     }
 
-    fn __init__(&self, callback: Py<PyAny>) {
+    fn __init__(&self, callback: &Bound<'_, PyAny>) -> PyResult<()> {
+        if !callback.is_callable() {
+            let shown = values::shown(callback);
+            return Err(type_error(format!("`{shown}` is no function of a gauge")));
+        }
         // A second call changes nothing: reports may be asking the first function.
-        let _ = self.callback.set(callback);
+        let _ = self.callback.set(callback.clone().unbind());
+        Ok(())
     }
 
+    /// What the function returns now; what it raises is raised.
     fn get_value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let callback = self.callback.get();
         let callback = callback.ok_or_else(|| value_error("the gauge was given no function"))?;
-        let parked = ParkInsteadOfUnwinding::new();
-        let value = callback.bind(py).call0();
-        parked.done();
-        value
+        exit::call(callback.bind(py))
     }
 
+    /// The function.
     #[getter]
     fn callback(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.callback.get().map(|callback| callback.clone_ref(py))

@@ -8,7 +8,8 @@ use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::clock::{self, GivenClock};
-use crate::errors::value_error;
+use crate::errors::{type_error, value_error};
+use crate::values;
 
 /// Values a reservoir holds unless something else is said: Coda Hale's number.
 pub(crate) const SIZE: usize = 1028;
@@ -19,9 +20,17 @@ pub(crate) const ALPHA: f64 = 0.015;
 pub(crate) struct GivenSample(Py<PyAny>);
 
 impl GivenSample {
-    pub(crate) fn of(given: Option<&Bound<'_, PyAny>>) -> Option<Self> {
-        let given = given.filter(|given| !given.is_none());
-        given.map(|given| Self(given.clone().unbind()))
+    pub(crate) fn of(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Self>> {
+        let Some(given) = given.filter(|given| !given.is_none()) else { return Ok(None) };
+        for method in ["update", "get_snapshot", "clear"] {
+            if !given.hasattr(method)? {
+                let shown = values::shown(given);
+                return Err(type_error(format!(
+                    "`{shown}` is no sample: expected an object with `{method}`"
+                )));
+            }
+        }
+        Ok(Some(Self(given.clone().unbind())))
     }
 
     pub(crate) fn update(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {

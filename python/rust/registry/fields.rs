@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
+use crate::exit;
 use crate::instruments::{Counter, Gauge, Histogram, Meter, Timer};
 
 /// The names of a kind's fields, made once.
@@ -44,10 +45,10 @@ pub(super) fn asked<'py>(
     let mut snapshot = None;
     for (field, name) in names(py, kind) {
         let value = match (percentile(field), &snapshot) {
-            (None, _) => instrument.call_method0(method(field))?,
+            (None, _) => exit::call(&instrument.getattr(method(field))?)?,
             (Some(percentile), Some(snapshot)) => ask(snapshot, percentile)?,
             (Some(percentile), None) => {
-                let taken = instrument.call_method0("get_snapshot")?;
+                let taken = exit::call(&instrument.getattr("get_snapshot")?)?;
                 ask(snapshot.insert(taken), percentile)?
             }
         };
@@ -57,7 +58,7 @@ pub(super) fn asked<'py>(
 }
 
 fn ask<'py>(snapshot: &Bound<'py, PyAny>, method: &str) -> PyResult<Bound<'py, PyAny>> {
-    snapshot.call_method0(method)
+    exit::call(&snapshot.getattr(method)?)
 }
 
 /// The method of an instrument that says a field.

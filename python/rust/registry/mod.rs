@@ -19,6 +19,7 @@ use crate::clock::{self, GivenClock};
 use crate::instruments::{
     CallbackGauge, Counter, Gauge, Histogram, Meter, Said, SimpleGauge, Timer,
 };
+use crate::values;
 
 /// Instruments by name.
 #[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
@@ -127,21 +128,25 @@ impl MetricsRegistry {
         Ok(())
     }
 
+    /// The counter of this name, made if need be.
     fn counter<'py>(&self, key: &Bound<'py, PyString>) -> PyResult<Bound<'py, Counter>> {
         let py = key.py();
         self.find_or_make(Kind::Counter, key, || Bound::new(py, Counter::create()))
     }
 
+    /// The histogram of this name, made if need be.
     fn histogram<'py>(&self, key: &Bound<'py, PyString>) -> PyResult<Bound<'py, Histogram>> {
         let py = key.py();
         self.find_or_make(Kind::Histogram, key, || Bound::new(py, Histogram::on(self.clock(py)?)))
     }
 
+    /// The meter of this name, made if need be.
     fn meter<'py>(&self, key: &Bound<'py, PyString>) -> PyResult<Bound<'py, Meter>> {
         let py = key.py();
         self.find_or_make(Kind::Meter, key, || Bound::new(py, Meter::on(self.clock(py)?)))
     }
 
+    /// The timer of this name, made if need be.
     fn timer<'py>(
         slf: &Bound<'py, Self>,
         key: &Bound<'py, PyString>,
@@ -184,7 +189,8 @@ impl MetricsRegistry {
                 let made = CallbackGauge::create(Some(given.clone().unbind()));
                 return Ok(Bound::new(py, made)?.into_super());
             }
-            Err(PyTypeError::new_err(format!("`{given}` is no gauge and no function")))
+            let shown = values::shown(given);
+            Err(PyTypeError::new_err(format!("`{shown}` is no gauge and no function")))
         })?;
         Ok(gauge.into_any())
     }
@@ -195,8 +201,9 @@ impl MetricsRegistry {
         key: &Bound<'py, PyString>,
         metric: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let kind = fields::kind(metric)
-            .ok_or_else(|| PyTypeError::new_err(format!("`{metric}` is no instrument")))?;
+        let kind = fields::kind(metric).ok_or_else(|| {
+            PyTypeError::new_err(format!("`{}` is no instrument", values::shown(metric)))
+        })?;
         let (name, table) = (key.to_cow()?, self.table(kind).bind(key.py()));
         if table.contains(key)? {
             let text = format!("the registry has an instrument of this kind named `{key}`");
@@ -236,31 +243,37 @@ impl MetricsRegistry {
         }
     }
 
+    /// The counters by name, to look at.
     #[getter(_counters)]
     fn counters<'py>(&self, py: Python<'py>) -> Bound<'py, PyMappingProxy> {
         self.view(py, Kind::Counter)
     }
 
+    /// The gauges by name, to look at.
     #[getter(_gauges)]
     fn gauges<'py>(&self, py: Python<'py>) -> Bound<'py, PyMappingProxy> {
         self.view(py, Kind::Gauge)
     }
 
+    /// The histograms by name, to look at.
     #[getter(_histograms)]
     fn histograms<'py>(&self, py: Python<'py>) -> Bound<'py, PyMappingProxy> {
         self.view(py, Kind::Histogram)
     }
 
+    /// The meters by name, to look at.
     #[getter(_meters)]
     fn meters<'py>(&self, py: Python<'py>) -> Bound<'py, PyMappingProxy> {
         self.view(py, Kind::Meter)
     }
 
+    /// The timers by name, to look at.
     #[getter(_timers)]
     fn timers<'py>(&self, py: Python<'py>) -> Bound<'py, PyMappingProxy> {
         self.view(py, Kind::Timer)
     }
 
+    /// What new instruments read time from.
     #[getter(_clock)]
     fn given_clock(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         clock::object(py, self.clock.get().and_then(Option::as_ref))

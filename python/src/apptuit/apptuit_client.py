@@ -201,8 +201,9 @@ class Apptuit:
         """
         if not isinstance(query_str, str):
             raise ApptuitTypeError(f"`{shown(query_str)}` is no query: expected text")
+        until = None if end == 0 else end
         outputs, hints = self._client.query(
-            query_str, start, end or None, _seconds(timeout), _retries(retry_count, retry)
+            query_str, start, until, _seconds(timeout), _retries(retry_count, retry)
         )
         result = QueryResult(start, end, hints)
         for output_id, series in outputs:

@@ -32,7 +32,7 @@ def sanitize_name_apptuit(name: str) -> str:
 
 def strtobool(text: str) -> int:
     """Return 1 for a word that means yes and 0 for one that means no, in any case."""
-    word = text.lower()
+    word = text.lower() if isinstance(text, str) else None
     if word in _TRUE:
         return 1
     if word in _FALSE:

@@ -20,6 +20,28 @@ def test_f13_the_reporter_is_imported_from_two_places() -> None:
     assert package.ApptuitReporter is module.ApptuitReporter is ApptuitReporter
 
 
+def test_f14_a_reporter_takes_all_that_the_readme_names(world: World) -> None:
+    told: list[tuple[object, ...]] = []
+    registry = MetricsRegistry()
+    registry.counter("orders.placed").inc(7)
+    reporter = ApptuitReporter(
+        token=TOKEN,
+        registry=registry,
+        reporting_interval=60,
+        tags={"service": "order-service"},
+        collect_process_metrics=True,
+        sanitize_mode="apptuit",
+        error_handler=lambda *arguments: told.append(arguments),
+        disable_host_tag=True,
+        retry=1,
+    )
+    reporter.report_now()
+    assert world.tags("orders.placed.count") == {"service": "order-service"}
+    assert world.value("orders.placed.count") == 7.0
+    assert "python.thread.value" in world.metrics()
+    assert (reporter.reporting_interval, reporter.retry_count, told) == (60, 1, [])
+
+
 def test_f19_tags_of_the_environment_and_of_the_reporter_are_combined(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

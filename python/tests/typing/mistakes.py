@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apptuit import Apptuit, DataPoint, TimeSeries, timeseries
-from apptuit.metrics import CallbackGauge, Counter, MetricsRegistry
+from apptuit.metrics import CallbackGauge, MetricsRegistry
 from apptuit.pyformance import ApptuitReporter
 
 
@@ -22,9 +22,6 @@ def mistakes(client: Apptuit, registry: MetricsRegistry) -> None:
     TimeSeries("m", {}).add_point(1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     timeseries.encode_metric(5, {})  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     registry.counter(5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    registry.counter("c").inc("a")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     registry.add("c", 5)  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
     CallbackGauge(5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    ApptuitReporter("registry")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    count: str = Counter().get_count()  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
-    print(count)
+    ApptuitReporter(tags=["a"])  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]

@@ -19,6 +19,8 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def _key(fn: Callable[..., Any]) -> str:
+    if not callable(fn):
+        raise TypeError(f"`{fn!r}` is no function to decorate")
     name = getattr(fn, "__qualname__", None) or getattr(fn, "__name__", type(fn).__qualname__)
     return f"{name}_calls"
 

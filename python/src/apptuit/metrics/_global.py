@@ -22,6 +22,8 @@ def set_global_registry(registry: MetricsRegistry) -> None:
     call on.
     """
     global _registry
+    if not callable(getattr(registry, "dump_metrics", None)):
+        raise TypeError(f"`{registry!r}` is no registry: expected a `MetricsRegistry`")
     _registry = registry
 
 

@@ -44,7 +44,7 @@ class RegexRegistry(MetricsRegistry):
         """Return the timer that `key` leads to, made if need be."""
         return super().timer(self._get_key(key))
 
-    def gauge(  # type: ignore[override]  # what is made is what is given
+    def gauge(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         key: str,
         gauge: Optional[Union[Gauge, Callable[[], Any]]] = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import socket
 import sys
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 
 from .. import _native
 from .._native import DataPoint
-from ..apptuit_client import _DEFAULT_ENDPOINT, Apptuit
-from ..exceptions import ApptuitSendException, ApptuitTypeError, ApptuitValueError
+from ..apptuit_client import _DEFAULT_ENDPOINT, Apptuit, _retries
+from ..exceptions import ApptuitSendException, ApptuitTypeError, ApptuitValueError, shown
 from ..metrics import MetricsRegistry, global_registry
 from ..timeseries import decode_metric
 from ..utils import _get_tags_from_environment, strtobool
@@ -156,11 +155,11 @@ class ApptuitReporter:
         )
         self.token = self.client.token
         self.endpoint = self.client.endpoint
-        self.prefix = prefix or ""
+        self.prefix = _prefix(prefix)
         self.tags = _tags(tags, disable_host_tag)
         self._worker_id = worker_id
         self._tag_worker()
-        self.error_handler = error_handler
+        self.error_handler = _handler(error_handler)
         self.retry_count = _retries(retry_count, retry)
         self.spool_dir = spool_dir or os.environ.get(SPOOL_DIR) or None
         self.queue_points = _size("queue_points", queue_points)
@@ -358,11 +357,25 @@ class ApptuitReporter:
             traceback.print_exc()
 
 
+def _prefix(given: Optional[str]) -> str:
+    if given is not None and not isinstance(given, str):
+        raise ApptuitTypeError(f"`{shown(given)}` is no prefix: expected text")
+    return given or ""
+
+
+def _handler(given: Optional[ErrorHandler]) -> Optional[ErrorHandler]:
+    if given is not None and not callable(given):
+        raise ApptuitTypeError(
+            f"`{shown(given)}` is no error_handler: expected a function of four arguments, or None"
+        )
+    return given
+
+
 def _interval(seconds: Union[int, float]) -> Union[int, float]:
     known = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    if not known or not math.isfinite(seconds) or seconds <= 0:
+    if not known or not 0 < seconds <= sys.float_info.max:
         raise ApptuitValueError(
-            f"`{seconds}` is no reporting_interval: expected seconds above zero"
+            f"`{shown(seconds)}` is no reporting_interval: expected seconds above zero"
         )
     return seconds
 
@@ -372,16 +385,6 @@ def _timeout(seconds: Union[int, float]) -> float:
     if not known or not seconds >= 0:
         raise ApptuitValueError(f"`{seconds}` is no timeout: expected seconds from zero on")
     return float(seconds)
-
-
-def _retries(retry_count: int, retry: Optional[int]) -> int:
-    if retry is not None and retry_count not in (0, retry):
-        raise ApptuitTypeError(f"`retry` is {retry} but `retry_count` is {retry_count}")
-    given = retry_count if retry is None else retry
-    try:
-        return max(int(given), 0)
-    except (TypeError, ValueError):
-        raise ApptuitTypeError(f"`{given}` is no retry_count: expected a whole number") from None
 
 
 def _size(name: str, size: Optional[int]) -> Optional[int]:
