@@ -1,8 +1,8 @@
 //! The client: Python's points and queries in, its exceptions and series out.
 
-use std::process;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{mem, process};
 
 use apptuit::client::{ContentEncoding, HttpTransport, MockTransport, PackEffort};
 use apptuit::{
@@ -31,7 +31,8 @@ type Answer<'py> = (Vec<(String, Vec<Bound<'py, TimeSeries>>)>, Vec<String>);
 #[pyclass(frozen, module = "apptuit._native")]
 pub(crate) struct Client {
     settings: Settings,
-    // Locked under the interpreter's lock only, and not for long: a fork finds it unlocked.
+    // Locked under the interpreter's lock only, and while no code of Python's can run: a fork finds it
+    // unlocked.
     kept: Mutex<Kept>,
 }
 
@@ -87,26 +88,34 @@ impl Client {
         timeout: Duration,
         retries: u32,
     ) -> Result<NativeClient, Error> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.process != process::id() {
-            // After a fork the connections are the parent's.
-            *kept = Kept { process: process::id(), ..Kept::default() };
-        }
         let key = (timeout, retries);
-        if let Some((_, native)) = kept.clients.iter().find(|(of, _)| *of == key) {
-            return Ok(native.clone());
-        }
-        let transport = match &kept.transport {
-            Some(transport) => transport.clone(),
-            None => self.settings.transport()?,
+        let transport = {
+            let mut kept = self.lock();
+            if kept.process != process::id() {
+                // After a fork the connections are the parent's.
+                *kept = Kept { process: process::id(), ..Kept::default() };
+            }
+            if let Some((_, native)) = kept.clients.iter().find(|(of, _)| *of == key) {
+                return Ok(native.clone());
+            }
+            kept.transport.clone()
         };
-        kept.transport = Some(transport.clone());
-        let native = self.settings.builder(timeout, retries).transport(transport).build()?;
-        if kept.clients.len() == MAX_KEPT {
-            kept.clients.remove(0);
-        }
+        let transport = transport.map_or_else(|| self.settings.transport(), Ok)?;
+        // It may log, by code of Python's: not under the lock.
+        let builder = self.settings.builder(timeout, retries);
+        let native = builder.transport(transport.clone()).build()?;
+        let mut kept = self.lock();
+        kept.transport.get_or_insert(transport);
+        let surplus = kept.clients.len() >= MAX_KEPT;
+        let old = surplus.then(|| kept.clients.remove(0));
         kept.clients.push((key, native.clone()));
+        drop(kept);
+        drop(old);
         Ok(native)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -197,7 +206,8 @@ impl Client {
 
     /// Lets go of the connections. A later call makes new ones.
     fn close(&self) {
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Kept::default();
+        let old = mem::take(&mut *self.lock());
+        drop(old);
     }
 
     fn send(

@@ -81,10 +81,12 @@ macro_rules! sample {
                 self.sample().update(value)
             }
 
+            /// The number of values it holds.
             fn get_size(&self, py: Python<'_>) -> PyResult<usize> {
                 Ok(self.sample().snapshot(py)?.size())
             }
 
+            /// What it holds.
             fn get_snapshot(&self, py: Python<'_>) -> PyResult<Snapshot> {
                 self.sample().snapshot(py)
             }
@@ -94,6 +96,7 @@ macro_rules! sample {
                 self.sample().reservoir.clear();
             }
 
+            /// What time is read from; the module `time` stands for the monotonic clock.
             #[getter]
             fn clock(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
                 clock::object(py, self.sample().clock.as_ref())
@@ -233,6 +236,7 @@ impl ExpWeightedMovingAvg {
         Ok(self.average()?.interval)
     }
 
+    /// What time is read from; the module `time` stands for the monotonic clock.
     #[getter]
     fn clock(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         clock::object(py, self.average()?.clock.as_ref())

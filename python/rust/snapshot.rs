@@ -40,35 +40,43 @@ impl Snapshot {
         self.0.values()
     }
 
+    /// The number of values.
     #[pyo3(name = "get_size")]
     pub(crate) fn size(&self) -> usize {
         self.0.len()
     }
 
+    /// The sum of the values.
     fn get_sum(&self) -> f64 {
         self.0.sum()
     }
 
+    /// The least value; zero if there are none.
     fn get_min(&self) -> f64 {
         self.0.min()
     }
 
+    /// The greatest value; zero if there are none.
     fn get_max(&self) -> f64 {
         self.0.max()
     }
 
+    /// The mean of the values.
     fn get_mean(&self) -> f64 {
         self.0.mean()
     }
 
+    /// The standard deviation of the values (divided by n - 1).
     fn get_stddev(&self) -> f64 {
         self.0.std_dev()
     }
 
+    /// The variance of the values (divided by n - 1).
     fn get_var(&self) -> f64 {
         self.0.variance()
     }
 
+    /// The value below which this share of the values lies; `ValueError` unless 0 to 1.
     fn get_percentile(&self, percentile: f64) -> PyResult<f64> {
         if !(0.0..=1.0).contains(&percentile) {
             return Err(value_error(format!("`{percentile}` is no percentile: expected 0 to 1")));
@@ -76,22 +84,27 @@ impl Snapshot {
         Ok(self.0.quantile(percentile))
     }
 
+    /// The value in the middle.
     fn get_median(&self) -> f64 {
         self.0.quantile(Self::MEDIAN)
     }
 
+    /// The value below which 75 % of the values lie.
     fn get_75th_percentile(&self) -> f64 {
         self.0.quantile(Self::P75_Q)
     }
 
+    /// The value below which 95 % of the values lie.
     fn get_95th_percentile(&self) -> f64 {
         self.0.quantile(Self::P95_Q)
     }
 
+    /// The value below which 99 % of the values lie.
     fn get_99th_percentile(&self) -> f64 {
         self.0.quantile(Self::P99_Q)
     }
 
+    /// The value below which 99.9 % of the values lie.
     fn get_999th_percentile(&self) -> f64 {
         self.0.quantile(Self::P999_Q)
     }

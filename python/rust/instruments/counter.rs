@@ -153,16 +153,19 @@ impl Counter {
         self.clear(py);
     }
 
+    /// Adds `val`, as Python adds: floats, fractions and ints of any size; `TypeError` if it is no number.
     #[pyo3(signature = (val=Amount::One), text_signature = "($self, val=1)")]
     fn inc(&self, py: Python<'_>, val: Amount<'_, '_>) -> PyResult<()> {
         self.count(py, val, 1)
     }
 
+    /// Takes `val` away, as Python subtracts.
     #[pyo3(signature = (val=Amount::One), text_signature = "($self, val=1)")]
     fn dec(&self, py: Python<'_>, val: Amount<'_, '_>) -> PyResult<()> {
         self.count(py, val, -1)
     }
 
+    /// The sum, an int as long as only ints were added.
     pub(crate) fn get_count<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         if self.said.is_exact.load(Ordering::Relaxed) {
             return self.sum(py);
@@ -170,6 +173,7 @@ impl Counter {
         PyInt::new(py, self.native.count()).into_any()
     }
 
+    /// Back to zero.
     fn clear(&self, py: Python<'_>) {
         self.keep(&PyInt::new(py, 0).into_any(), 0.0);
     }

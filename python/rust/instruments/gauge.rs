@@ -26,6 +26,7 @@ impl Gauge {
         Self
     }
 
+    /// The value now; a subclass says which, else `NotImplementedError`.
     #[expect(clippy::unused_self, reason = "a subclass's own method takes its place")]
     fn get_value(&self) -> PyResult<f64> {
         Err(PyNotImplementedError::new_err("a gauge of one's own needs a method `get_value`"))
@@ -96,6 +97,7 @@ impl SimpleGauge {
         }
     }
 
+    /// The value that was last set.
     fn get_value<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         if self.held.is_object.load(Ordering::Relaxed)
             && let Some(object) = &*self.object.lock().unwrap_or_else(PoisonError::into_inner)
@@ -105,6 +107,7 @@ impl SimpleGauge {
         PyFloat::new(py, f64::from_bits(self.held.bits.load(Ordering::Relaxed))).into_any()
     }
 
+    /// Sets the value. What is no number is told as an error by reports.
     pub(crate) fn set_value(&self, value: &Bound<'_, PyAny>) {
         let Ok(float) = value.cast_exact::<PyFloat>() else {
             return self.hold(Some(value.clone().unbind()));
@@ -157,12 +160,14 @@ impl CallbackGauge {
         Ok(())
     }
 
+    /// What the function returns now; what it raises is raised.
     fn get_value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let callback = self.callback.get();
         let callback = callback.ok_or_else(|| value_error("the gauge was given no function"))?;
         exit::call(callback.bind(py))
     }
 
+    /// The function.
     #[getter]
     fn callback(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.callback.get().map(|callback| callback.clone_ref(py))

@@ -75,6 +75,7 @@ impl Histogram {
         Ok(())
     }
 
+    /// Takes a value in; `ValueError` if it is not finite, `TypeError` if it is no number.
     fn add(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let spread = self.spread();
         let number = finite(value, "histogram")?;
@@ -90,34 +91,42 @@ impl Histogram {
         Ok(())
     }
 
+    /// The number of values.
     fn get_count(&self) -> f64 {
         self.spread().native.count() as f64
     }
 
+    /// The sum of all values.
     fn get_sum(&self) -> f64 {
         self.spread().native.sum()
     }
 
+    /// The least of all values; zero if there are none.
     fn get_min(&self) -> f64 {
         self.spread().native.min()
     }
 
+    /// The greatest of all values; zero if there are none.
     fn get_max(&self) -> f64 {
         self.spread().native.max()
     }
 
+    /// The mean of all values.
     fn get_mean(&self) -> f64 {
         self.spread().native.mean()
     }
 
+    /// The standard deviation of all values (divided by n - 1).
     fn get_stddev(&self) -> f64 {
         self.spread().native.std_dev()
     }
 
+    /// The variance of all values (divided by n - 1).
     fn get_var(&self) -> f64 {
         self.spread().native.variance()
     }
 
+    /// What the sample holds.
     fn get_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let spread = self.spread();
         if let Some(sample) = &spread.given.sample {
@@ -127,6 +136,7 @@ impl Histogram {
         Ok(Bound::new(py, Snapshot::of(spread.native.snapshot()))?.into_any())
     }
 
+    /// Forgets all values.
     fn clear(&self, py: Python<'_>) -> PyResult<()> {
         let spread = self.spread();
         spread.given.refresh(py)?;
@@ -134,11 +144,13 @@ impl Histogram {
         spread.given.sample.as_ref().map_or(Ok(()), |sample| sample.clear(py))
     }
 
+    /// What time is read from; the module `time` stands for the monotonic clock.
     #[getter]
     fn clock(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         clock::object(py, self.spread().given.clock.as_ref())
     }
 
+    /// The sample that was handed in, if any.
     #[getter]
     fn sample(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.spread().given.sample.as_ref().map(|sample| sample.object().clone_ref(py))

@@ -72,6 +72,7 @@ impl Meter {
         Ok(())
     }
 
+    /// Counts `value` events; `ValueError` if it is not finite, `TypeError` if it is no number.
     #[pyo3(signature = (value=Amount::One), text_signature = "($self, value=1)")]
     fn mark(&self, value: Amount<'_, '_>) -> PyResult<()> {
         let native = &self.pace().native;
@@ -84,36 +85,44 @@ impl Meter {
         Ok(())
     }
 
+    /// Brings the moving averages up to date now, rather than at the next read after five seconds.
     fn tick(&self, py: Python<'_>) -> PyResult<()> {
         self.now(py)?.tick();
         Ok(())
     }
 
+    /// The number of events since the start.
     fn get_count(&self) -> f64 {
         self.pace().native.amount()
     }
 
+    /// Events per second since the start.
     fn get_mean_rate(&self, py: Python<'_>) -> PyResult<f64> {
         Ok(self.now(py)?.mean_rate())
     }
 
+    /// Events per second over the last minute, exponentially weighted.
     fn get_one_minute_rate(&self, py: Python<'_>) -> PyResult<f64> {
         Ok(self.now(py)?.one_minute_rate())
     }
 
+    /// Events per second over the last five minutes, exponentially weighted.
     fn get_five_minute_rate(&self, py: Python<'_>) -> PyResult<f64> {
         Ok(self.now(py)?.five_minute_rate())
     }
 
+    /// Events per second over the last fifteen minutes, exponentially weighted.
     fn get_fifteen_minute_rate(&self, py: Python<'_>) -> PyResult<f64> {
         Ok(self.now(py)?.fifteen_minute_rate())
     }
 
+    /// Starts anew.
     fn clear(&self, py: Python<'_>) -> PyResult<()> {
         self.now(py)?.clear();
         Ok(())
     }
 
+    /// What time is read from; the module `time` stands for the monotonic clock.
     #[getter]
     fn clock(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         clock::object(py, self.pace().clock.as_ref())

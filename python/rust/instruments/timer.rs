@@ -148,50 +148,62 @@ impl Timer {
         durations.record(seconds.py(), number)
     }
 
+    /// The number of durations.
     fn get_count(&self) -> f64 {
         self.durations().native.count() as f64
     }
 
+    /// The sum of all durations, in seconds.
     fn get_sum(&self) -> f64 {
         self.durations().native.sum()
     }
 
+    /// The shortest duration, in seconds; zero if there are none.
     fn get_min(&self) -> f64 {
         self.durations().native.min()
     }
 
+    /// The longest duration, in seconds; zero if there are none.
     fn get_max(&self) -> f64 {
         self.durations().native.max()
     }
 
+    /// The mean of all durations, in seconds.
     fn get_mean(&self) -> f64 {
         self.durations().native.mean()
     }
 
+    /// The standard deviation of all durations, in seconds (divided by n - 1).
     fn get_stddev(&self) -> f64 {
         self.durations().native.std_dev()
     }
 
+    /// The variance of all durations, in seconds squared (divided by n - 1).
     fn get_var(&self) -> f64 {
         self.durations().native.variance()
     }
 
+    /// Durations per second since the start.
     fn get_mean_rate(&self, py: Python<'_>) -> PyResult<f64> {
         Ok(self.now(py)?.mean_rate())
     }
 
+    /// Durations per second over the last minute, exponentially weighted.
     fn get_one_minute_rate(&self, py: Python<'_>) -> PyResult<f64> {
         Ok(self.now(py)?.one_minute_rate())
     }
 
+    /// Durations per second over the last five minutes, exponentially weighted.
     fn get_five_minute_rate(&self, py: Python<'_>) -> PyResult<f64> {
         Ok(self.now(py)?.five_minute_rate())
     }
 
+    /// Durations per second over the last fifteen minutes, exponentially weighted.
     fn get_fifteen_minute_rate(&self, py: Python<'_>) -> PyResult<f64> {
         Ok(self.now(py)?.fifteen_minute_rate())
     }
 
+    /// What the sample holds, in seconds.
     fn get_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         if let Some(sample) = &self.durations().given.sample {
             return sample.snapshot(py);
@@ -199,26 +211,31 @@ impl Timer {
         Ok(Bound::new(py, Snapshot::of(self.now(py)?.snapshot()))?.into_any())
     }
 
+    /// Starts anew.
     fn clear(&self, py: Python<'_>) -> PyResult<()> {
         self.now(py)?.clear();
         self.durations().given.sample.as_ref().map_or(Ok(()), |sample| sample.clear(py))
     }
 
+    /// What time is read from; the module `time` stands for the monotonic clock.
     #[getter]
     fn clock(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         clock::object(py, self.durations().given.clock.as_ref())
     }
 
+    /// The sample that was handed in, if any.
     #[getter]
     fn sample(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.durations().given.sample.as_ref().map(|sample| sample.object().clone_ref(py))
     }
 
+    /// What is told of each duration, if anything.
     #[getter]
     fn sink(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.durations().sink.as_ref().map(|sink| sink.clone_ref(py))
     }
 
+    /// Above this many seconds the signal `call_too_long` is sent.
     #[getter]
     fn threshold(&self) -> Option<f64> {
         self.durations().threshold
@@ -312,6 +329,7 @@ impl TimerContext {
         self.finish(py).map(drop)
     }
 
+    /// The timer it is a measurement of.
     #[getter]
     fn timer(&self, py: Python<'_>) -> Py<Timer> {
         self.timer.clone_ref(py)

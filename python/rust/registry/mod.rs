@@ -128,21 +128,25 @@ impl MetricsRegistry {
         Ok(())
     }
 
+    /// The counter of this name, made if need be.
     fn counter<'py>(&self, key: &Bound<'py, PyString>) -> PyResult<Bound<'py, Counter>> {
         let py = key.py();
         self.find_or_make(Kind::Counter, key, || Bound::new(py, Counter::create()))
     }
 
+    /// The histogram of this name, made if need be.
     fn histogram<'py>(&self, key: &Bound<'py, PyString>) -> PyResult<Bound<'py, Histogram>> {
         let py = key.py();
         self.find_or_make(Kind::Histogram, key, || Bound::new(py, Histogram::on(self.clock(py)?)))
     }
 
+    /// The meter of this name, made if need be.
     fn meter<'py>(&self, key: &Bound<'py, PyString>) -> PyResult<Bound<'py, Meter>> {
         let py = key.py();
         self.find_or_make(Kind::Meter, key, || Bound::new(py, Meter::on(self.clock(py)?)))
     }
 
+    /// The timer of this name, made if need be.
     fn timer<'py>(
         slf: &Bound<'py, Self>,
         key: &Bound<'py, PyString>,
@@ -239,31 +243,37 @@ impl MetricsRegistry {
         }
     }
 
+    /// The counters by name, to look at.
     #[getter(_counters)]
     fn counters<'py>(&self, py: Python<'py>) -> Bound<'py, PyMappingProxy> {
         self.view(py, Kind::Counter)
     }
 
+    /// The gauges by name, to look at.
     #[getter(_gauges)]
     fn gauges<'py>(&self, py: Python<'py>) -> Bound<'py, PyMappingProxy> {
         self.view(py, Kind::Gauge)
     }
 
+    /// The histograms by name, to look at.
     #[getter(_histograms)]
     fn histograms<'py>(&self, py: Python<'py>) -> Bound<'py, PyMappingProxy> {
         self.view(py, Kind::Histogram)
     }
 
+    /// The meters by name, to look at.
     #[getter(_meters)]
     fn meters<'py>(&self, py: Python<'py>) -> Bound<'py, PyMappingProxy> {
         self.view(py, Kind::Meter)
     }
 
+    /// The timers by name, to look at.
     #[getter(_timers)]
     fn timers<'py>(&self, py: Python<'py>) -> Bound<'py, PyMappingProxy> {
         self.view(py, Kind::Timer)
     }
 
+    /// What new instruments read time from.
     #[getter(_clock)]
     fn given_clock(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         clock::object(py, self.clock.get().and_then(Option::as_ref))

@@ -14,7 +14,7 @@ from ._native import TimeSeries
 if TYPE_CHECKING:
     import pandas
     import polars
-    import pyarrow  # type: ignore[import-untyped, unused-ignore] # it has no types
+    import pyarrow as _pyarrow  # type: ignore[import-untyped, unused-ignore] # it has no types
 
 __all__ = ["Output", "QueryResult"]
 
@@ -59,12 +59,12 @@ class Output:
         frame: pandas.DataFrame = pd.DataFrame(columns.T, index, names, copy=False)
         return frame
 
-    def to_arrow(self) -> pyarrow.Table:
+    def to_arrow(self) -> _pyarrow.Table:
         """Make a table of pyarrow: a column `time`, in UTC, and one for each series.
 
         A series without a value at a timestamp has null there. Raises ImportError without pyarrow.
         """
-        table: pyarrow.Table = _needed("pyarrow", "to_arrow").table(self)
+        table: _pyarrow.Table = _needed("pyarrow", "to_arrow").table(self)
         return table
 
     def to_polars(self) -> polars.DataFrame:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -109,3 +112,45 @@ def test_the_client_is_as_good_as_before_after_an_interrupt(server: Recorder) ->
     for _ in range(3):
         client.send([POINT])
     assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("how", ["hook", "server"])
+def test_a_program_that_is_interrupted_ends(server: Recorder, how: str) -> None:
+    server.answer(204, delay=3)
+    script = (
+        "import os, signal, threading, time\n"
+        "from apptuit import Apptuit, DataPoint\n"
+        "hook = lambda *_: time.sleep(60)\n"
+        f"client = Apptuit('t', {server.url!r}, transport=hook if {how == 'hook'} else None)\n"
+        "threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "client.send([DataPoint('m', {'a': 'b'}, 1, 1)])\n"
+    )
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert time.monotonic() - start < 2.5
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr.endswith("KeyboardInterrupt\n")
+
+
+def test_logging_by_one_thread_while_others_make_clients_stops_nobody(
+    server: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two global tags that become one are told by Python's logging, which lets others run."""
+    monkeypatch.setattr(logging.getLogger("apptuit"), "warning", lambda *_: time.sleep(0.002))
+    shared = Apptuit("t", server.url, {"a.b": "1", "a-b": "2"})
+    done = []
+
+    def send(first: int) -> None:
+        for n in range(20):
+            # Each timeout needs a native client of its own, which tells it anew.
+            shared.send([POINT], timeout=first + n)
+        done.append(first)
+
+    threads = [threading.Thread(target=send, args=(first,), daemon=True) for first in (10, 40, 70)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(done) == [10, 40, 70]

@@ -145,3 +145,13 @@ def test_importing_the_package_loads_nothing_that_is_not_needed() -> None:
         "assert not found, found"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", metrics.__all__)
+def test_all_that_is_public_says_what_it_is(name: str) -> None:
+    public = getattr(metrics, name)
+    assert public.__doc__
+    if inspect.isclass(public):
+        members = [member for member in vars(public) if not member.startswith("_")]
+        silent = [m for m in members if not m.isupper() and not getattr(public, m).__doc__]
+        assert silent == []

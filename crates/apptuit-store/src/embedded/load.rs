@@ -55,14 +55,25 @@ pub(super) fn load(
         Err(Damage::of("a row before has the same metric and tags".to_owned()))
     })?;
 
-    let mut covered = HashMap::new();
+    // By number, since it is asked for every point: whether there is the series, and up to which
+    // batch its points do not count.
+    let named: Vec<bool> = (0..=names.highest()).map(|number| names.is_published(number)).collect();
+    let mut covered = vec![i64::MIN; named.len()];
+    // Series that were removed may have higher numbers, in a damaged file any.
+    let mut beyond = HashMap::new();
     let sql = "SELECT series, batch FROM covered";
     each_row(connection, file, ("covered", sql), |series, row| {
-        covered.insert(series, row.get(1)?);
+        let last = row.get(1)?;
+        match usize::try_from(series).ok().and_then(|series| covered.get_mut(series)) {
+            Some(place) => *place = last,
+            None => _ = beyond.insert(series, last),
+        }
         Ok(())
     })?;
+    let is_named = |series: u32| named.get(series as usize).is_some_and(|named| *named);
     let covers = |series: u32, batch: i64| {
-        !covered.is_empty() && covered.get(&i64::from(series)).is_some_and(|last| batch <= *last)
+        let last = covered.get(series as usize).or_else(|| beyond.get(&i64::from(series)));
+        last.is_some_and(|last| batch <= *last)
     };
 
     let mut points = Points::default();
@@ -71,7 +82,7 @@ pub(super) fn load(
         let blob = row.get_ref(1)?.as_blob()?;
         batch::decode(blob, &mut points)?;
         let lost = points.series.iter().map(|series| series.number());
-        let lost = lost.filter(|series| !names.is_published(*series) && !covers(*series, id));
+        let lost = lost.filter(|series| !is_named(*series) && !covers(*series, id));
         if let Some(series) = lost.min() {
             return Err(Damage::of(format!("series `{series}` is unknown")));
         }

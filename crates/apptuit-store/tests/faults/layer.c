@@ -8,7 +8,8 @@
 //     full        no more is written from there on, as on a full disk
 //     sync        a sync fails, and what was written to the file since the last one is lost
 //     power       the power is lost: the process is killed, and of what was written and not synced,
-//                 each sector is kept or lost by chance
+//                 each sector is kept or lost by chance, and so is each name that was given and whose
+//                 folder was not synced
 //   FAULT_AT      at which write (of files in the folder) or sync it happens, from 1; `power` counts both
 //
 // It says `fault injected` on standard error when it does something.
@@ -42,20 +43,29 @@ struct change {
     unsigned char before[];
 };
 
+// A file that has another name, until the folder is synced.
+struct renamed {
+    struct renamed *older;
+    char from[PATH_MAX], to[PATH_MAX];
+};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct change *newest;
+static struct renamed *last_renamed;
 static unsigned long seen;
 
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
 static ssize_t (*real_write)(int, const void *, size_t);
 static int (*real_fsync)(int);
 static int (*real_ftruncate)(int, off_t);
+static int (*real_rename)(const char *, const char *);
 
 __attribute__((constructor)) static void begin(void) {
     real_pwrite = dlsym(RTLD_NEXT, "pwrite64");
     real_write = dlsym(RTLD_NEXT, "write");
     real_fsync = dlsym(RTLD_NEXT, "fsync");
     real_ftruncate = dlsym(RTLD_NEXT, "ftruncate64");
+    real_rename = dlsym(RTLD_NEXT, "rename");
 }
 
 static int mode_is(const char *name) {
@@ -63,16 +73,20 @@ static int mode_is(const char *name) {
     return mode && strcmp(mode, name) == 0;
 }
 
+static int is_in_folder(const char *path) {
+    const char *folder = getenv("FAULT_FOLDER");
+    size_t prefix = folder ? strlen(folder) : 0;
+    return folder && strncmp(path, folder, prefix) == 0 && path[prefix] == '/';
+}
+
 // Whether a descriptor is of a file in the folder, and that file's path.
 static int in_folder(int file, char *path) {
-    const char *folder = getenv("FAULT_FOLDER");
     char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
     ssize_t length = readlink(link, path, PATH_MAX - 1);
-    if (!folder || length < 0) return 0;
+    if (length < 0) return 0;
     path[length] = 0;
-    size_t prefix = strlen(folder);
-    return strncmp(path, folder, prefix) == 0 && path[prefix] == '/';
+    return is_in_folder(path);
 }
 
 static void say(void) {
@@ -126,6 +140,21 @@ static void settle(int file, int take_back) {
     }
 }
 
+// Forgets the names given in a folder, because it is synced.
+static void settle_names(const char *folder) {
+    size_t length = strlen(folder);
+    for (struct renamed **place = &last_renamed; *place;) {
+        struct renamed *renamed = *place;
+        const char *name = renamed->to + length;
+        if (strncmp(renamed->to, folder, length) != 0 || *name != '/' || strchr(name + 1, '/')) {
+            place = &renamed->older;
+            continue;
+        }
+        *place = renamed->older;
+        free(renamed);
+    }
+}
+
 // Of what is not synced, loses each sector by chance, and then everything stops.
 static void lose_power(void) {
     srand(seen);
@@ -147,6 +176,8 @@ static void lose_power(void) {
         if (all == 1) real_ftruncate(file, change->size);
         close(file);
     }
+    for (struct renamed *renamed = last_renamed; renamed; renamed = renamed->older)
+        if (rand() % 2) real_rename(renamed->to, renamed->from);
     kill(getpid(), SIGKILL);
     for (;;) pause();
 }
@@ -211,6 +242,7 @@ int fsync(int file) {
     int now = (mode_is("sync") || mode_is("power")) && reached(&after);
     if (now && mode_is("power")) lose_power();
     settle(file, now);
+    settle_names(path);
     if (now) errno = EIO, done = -1;
     int error = errno;
     pthread_mutex_unlock(&lock);
@@ -219,3 +251,22 @@ int fsync(int file) {
 }
 
 int fdatasync(int file) { return fsync(file); }
+
+int rename(const char *from, const char *to) {
+    if (!is_in_folder(to)) return real_rename(from, to);
+    pthread_mutex_lock(&lock);
+    int done = real_rename(from, to), error = errno;
+    if (done == 0) {
+        for (struct change *change = newest; change; change = change->older)
+            if (strcmp(change->path, from) == 0) strcpy(change->path, to);
+        struct renamed *renamed = malloc(sizeof *renamed);
+        if (!renamed) abort();
+        renamed->older = last_renamed;
+        snprintf(renamed->from, PATH_MAX, "%s", from);
+        snprintf(renamed->to, PATH_MAX, "%s", to);
+        last_renamed = renamed;
+    }
+    pthread_mutex_unlock(&lock);
+    errno = error;
+    return done;
+}

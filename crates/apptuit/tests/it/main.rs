@@ -22,6 +22,7 @@ mod send;
 mod source;
 mod spool;
 mod spool_kill;
+mod spool_power;
 mod tour;
 #[cfg(feature = "testing")]
 mod weather;

@@ -7,7 +7,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::trouble;
+use super::{make_directory, trouble};
 use crate::Result;
 
 /// More processes than this do not share a spool.
@@ -25,7 +25,7 @@ pub(super) struct Held {
 pub(super) fn take_one(directory: &Path) -> Result<Held> {
     for number in 0..MAX_DRAWERS {
         let path = directory.join(number.to_string());
-        fs::create_dir_all(&path).map_err(|error| trouble("make", &path, error))?;
+        make_directory(&path).map_err(|error| trouble("make", &path, error))?;
         if let Some(held) = take(&path)? {
             return Ok(held);
         }

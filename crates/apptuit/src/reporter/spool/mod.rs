@@ -11,7 +11,7 @@ mod options;
 mod shelf;
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +81,7 @@ impl Spool {
             return Err(Error::new(ErrorKind::Configuration, message));
         }
         let directory = options.directory.join(identity.directory());
-        fs::create_dir_all(&directory).map_err(|error| trouble("make", &directory, error))?;
+        make_directory(&directory).map_err(|error| trouble("make", &directory, error))?;
         write_owner(&directory, &identity)?;
         let own = Shelf::open(lock::take_one(&directory)?)?;
         let opened = (clock.timestamp(), clock.now());
@@ -249,18 +249,55 @@ fn free_bytes(_: &Path) -> Option<u64> {
     None
 }
 
-/// Says whose points a directory holds, for people and for the command.
-fn write_owner(directory: &Path, identity: &Identity) -> Result<()> {
-    let path = directory.join(OWNER);
-    if path.exists() {
+/// Makes a directory and those above it that are missing, each synced into the one above, so that no
+/// power cut takes it away with what is kept in it.
+fn make_directory(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
         return Ok(());
     }
+    let above = directory.parent().filter(|above| !above.as_os_str().is_empty());
+    above.map_or(Ok(()), make_directory)?;
+    match fs::create_dir(directory) {
+        // Another process has been faster.
+        Err(_) if directory.is_dir() => {}
+        made => made?,
+    }
+    let _ = sync_directory(above.unwrap_or(Path::new(".")));
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    fs::File::open(directory)?.sync_all()
+}
+
+/// Elsewhere a directory is no file that could be synced.
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Says whose points a directory holds, for people and for the command.
+fn write_owner(directory: &Path, identity: &Identity) -> Result<()> {
+    // What is there may have been damaged by a power cut.
+    if read_owner(directory).as_ref() == Some(identity) {
+        return Ok(());
+    }
+    let path = directory.join(OWNER);
     let text = format!("endpoint: {}\nfingerprint: {}\n", identity.endpoint, identity.fingerprint);
     // Another process may write the same at the same time: each under a name of its own.
     let own = directory.join(format!("{OWNER}.{}", std::process::id()));
-    fs::write(&own, text)
+    write_synced(&own, text.as_bytes())
         .and_then(|()| fs::rename(&own, &path))
+        .and_then(|()| sync_directory(directory))
         .map_err(|error| trouble("write", &path, error))
+}
+
+/// Writes a new file, which is on disk when this returns, but for its name.
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// The identity that [`write_owner`] wrote.

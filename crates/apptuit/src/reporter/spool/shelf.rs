@@ -1,8 +1,8 @@
 //! A drawer that is open: its files, in order, and its account.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use apptuit_model::Timestamp;
 
 use super::file::{Damage, Identity, decode};
 use super::lock::Held;
-use super::{LedgerFile, trouble};
+use super::{LedgerFile, sync_directory, trouble, write_synced};
 use crate::client::Body;
 use crate::reporter::DropReason;
 use crate::reporter::ledger::Books;
@@ -81,9 +81,7 @@ impl Shelf {
         let (number, points, last) = (self.next, body.points(), body.last());
         let entry = Entry { number, points, last, bytes: file.len() as u64 };
         let (unfinished, path) = (self.held.path.join(UNFINISHED), self.path(entry));
-        let written = File::create(&unfinished)
-            .and_then(|mut new| new.write_all(file).and_then(|()| new.sync_all()))
-            .and_then(|()| fs::rename(&unfinished, &path));
+        let written = write_synced(&unfinished, file).and_then(|()| fs::rename(&unfinished, &path));
         if let Err(error) = written {
             let _ = fs::remove_file(&unfinished);
             return Err(trouble("write", &path, error));
@@ -182,17 +180,6 @@ pub(super) fn entries(drawer: &Path) -> io::Result<Vec<Entry>> {
     }
     entries.sort_unstable();
     Ok(entries)
-}
-
-#[cfg(unix)]
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
-}
-
-/// Elsewhere a directory is no file that could be synced.
-#[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]
