@@ -1,4 +1,4 @@
-"""Each defect of the old package that was found has a test here, `h01` to `h38`, or one elsewhere."""
+"""Each defect that was found in the old package has a test here, `h01` to `h38`, or elsewhere."""
 
 from __future__ import annotations
 
