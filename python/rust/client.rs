@@ -82,6 +82,7 @@ impl Client {
         builder.transport(transport).build()
     }
 
+    #[expect(clippy::mem_forget, reason = "what other threads of a parent used is not touched")]
     fn kept(
         &self,
         _locked: Python<'_>,
@@ -92,8 +93,9 @@ impl Client {
         let transport = {
             let mut kept = self.lock();
             if kept.process != process::id() {
-                // After a fork the connections are the parent's.
-                *kept = Kept { process: process::id(), ..Kept::default() };
+                // After a fork the connections are the parent's, in the state the fork found them in.
+                let own = Kept { process: process::id(), ..Kept::default() };
+                mem::forget(mem::replace(&mut *kept, own));
             }
             if let Some((_, native)) = kept.clients.iter().find(|(of, _)| *of == key) {
                 return Ok(native.clone());
