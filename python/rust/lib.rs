@@ -80,9 +80,22 @@ mod _native {
                         the interpreter's lock";
             return Err(PyImportError::new_err(text));
         }
+        if is_subinterpreter(module.py())? {
+            let text = "apptuit does not work in subinterpreters: expected the main interpreter";
+            return Err(PyImportError::new_err(text));
+        }
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         let endpoint = super::client::default_endpoint();
         let endpoint = endpoint.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
         module.add("DEFAULT_ENDPOINT", endpoint)
+    }
+
+    /// Whether this is not the main interpreter; from 3.12 on, Python refuses others itself.
+    fn is_subinterpreter(py: Python<'_>) -> PyResult<bool> {
+        if py.version_info() >= (3, 12) {
+            return Ok(false);
+        }
+        let Ok(known) = py.import("_xxsubinterpreters") else { return Ok(false) };
+        known.call_method0("get_current")?.ne(known.call_method0("get_main")?)
     }
 }

@@ -1,4 +1,4 @@
-"""The Python code of both READMEs runs as it stands, against a real server."""
+"""The Python code of READMEs and guides runs as it stands, against a real server."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCAL = "http://127.0.0.1:4242"
 
 
+def blocks_of(page: Path) -> list[str]:
+    """The blocks of Python in it."""
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
 def code_of(readme: Path) -> str:
     """The one block of Python in it."""
-    blocks = re.findall(r"^```python\n(.*?)^```", readme.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 1
-    code: str = blocks[0]
+    (code,) = blocks_of(readme)
     return code
 
 
@@ -51,3 +54,19 @@ def test_the_tour_of_the_package_gives_a_frame(url: str, monkeypatch: pytest.Mon
     # The server is shared with other tests, and their series have other tags.
     (column,) = [name for name in frame.columns if "service:shop" in name and "host:" in name]
     assert frame[column].dropna().iloc[-1] == 1
+
+
+def test_programs_for_the_old_package_run(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("APPTUIT_API_ENDPOINT", url)
+    reporting, asking = blocks_of(ROOT / "docs" / "guide" / "from-apptuit-py.md")
+    run(reporting)
+    client = run(asking)["client"]
+    assert "did you mean `proc_cpu_percent`?" in capsys.readouterr().out
+    assert isinstance(client, Apptuit)
+    # The server is shared with other tests, and their series have other tags.
+    found = client.query("fetch('orders_count')", start=1)[0].series
+    tags = {"city": "Pune", "service": "orders"}
+    (series,) = [one for one in found if tags.items() <= (one.tags or {}).items()]
+    assert series.values[-1] == 1

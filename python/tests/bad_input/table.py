@@ -14,6 +14,7 @@ from apptuit import (
 from apptuit.apptuit_client import Output, QueryResult
 from apptuit.pyformance import ApptuitReporter
 from apptuit.pyformance.apptuit_reporter import default_error_handler
+from apptuit.pyformance.process_metrics import ProcessMetrics
 from tests.bad_input.surface import Entry, entry, plain
 from tests.bad_input.table_of_metrics import METRICS
 
@@ -21,9 +22,17 @@ URL = "http://127.0.0.1:1"
 TAGS = {"a": "b"}
 POINT = DataPoint("m", TAGS, 1, 1)
 SERIES = TimeSeries("m", TAGS, [1], [1])
-ENCODE = {"metric_name": ("name", "m"), "metric_tags": ("needed tags", TAGS)}
+ENCODE = {
+    "metric_name": ("name", "m"),
+    "metric_tags": ("needed tags", TAGS),
+    "tags": ("any", None),
+}
 DECODE = {"encoded_metric_name": ("name", "m{}")}
-SEND = {"timeout": ("timeout", 1), "retry_count": ("retries", 0)}
+SEND = {
+    "timeout": ("timeout", 1),
+    "retry_count": ("retries", 0),
+    "retry": ("more retries", None),
+}
 
 MODEL: dict[str, Entry] = {
     "DataPoint": plain(
@@ -70,7 +79,10 @@ CLIENT: dict[str, Entry] = {
         global_tags=("tags", TAGS),
         ignore_environ_tags=("any", False),
         sanitize_mode=("mode", "apptuit"),
+        compression=("packing", "fast"),
+        transport=("transport", None),
     ),
+    "Apptuit.backoff_with_jitter": plain(Apptuit.backoff_with_jitter, try_number=("try", 1)),
     "Apptuit.send": entry(lambda: client().send, datapoints=("points", [POINT]), **SEND),
     "Apptuit.send_timeseries": entry(
         lambda: client().send_timeseries, timeseries_list=("series", [SERIES]), **SEND
@@ -83,8 +95,10 @@ CLIENT: dict[str, Entry] = {
         **SEND,
     ),
     "Output": plain(Output, series=("any", [])),
-    "Output.to_df": entry(lambda: Output([SERIES]).to_df, tz=("any", "Asia/Kolkata")),
-    "QueryResult": plain(QueryResult, start=("any", 1), end=("any", 2)),
+    "Output.to_df": entry(
+        lambda: Output([SERIES]).to_df, tz=("any", "Asia/Kolkata"), relabel=("any", False)
+    ),
+    "QueryResult": plain(QueryResult, start=("any", 1), end=("any", 2), hints=("any", [])),
     "ApptuitReporter": plain(
         ApptuitReporter,
         registry=("registry", metrics.MetricsRegistry()),
@@ -98,7 +112,19 @@ CLIENT: dict[str, Entry] = {
         collect_process_metrics=("any", False),
         sanitize_mode=("mode", "apptuit"),
         retry_count=("retries", 0),
+        retry=("more retries", None),
+        compression=("packing", "fast"),
+        transport=("transport", None),
+        spool_dir=("folder", None),
+        queue_points=("bound", 10),
+        queue_bytes=("bound", 1000),
+        on_queue_full=("policy", "drop_newest"),
+        worker_id=("any", False),
+        flush_on_sigterm=("any", False),
     ),
+    "ApptuitReporter.stop": entry(lambda: reporter().stop, timeout=("patience", 1)),
+    "ApptuitReporter.flush": entry(lambda: reporter().flush, timeout=("patience", 1)),
+    "ProcessMetrics": plain(ProcessMetrics, registry=("any", metrics.MetricsRegistry())),
     "ApptuitReporter.report_now": entry(
         lambda: reporter().report_now,
         registry=("registry", metrics.MetricsRegistry()),

@@ -157,6 +157,18 @@ def test_h18_a_line_that_ends_is_no_name(server: Recorder) -> None:
     assert server.requests == []
 
 
+def test_h31_two_names_that_become_one_are_told_of_once(
+    server: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    asking = client(server)
+    points = [DataPoint(name, {"a": "b"}, NOW, 1) for name in ("a.b", "a-b", "c.d")]
+    for _ in range(2):
+        asking.send(points)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "`a.b` and `a-b`" in caplog.messages[0]
+    assert len(server.points) == 6
+
+
 def test_h34_an_unknown_output_is_a_key_error_and_leaves_no_trace() -> None:
     result = QueryResult(100, 200)
     before = repr(result)

@@ -161,7 +161,9 @@ class ApptuitReporter:
         self._tag_worker()
         self.error_handler = _handler(error_handler)
         self.retry_count = _retries(retry_count, retry)
-        self.spool_dir = spool_dir or os.environ.get(SPOOL_DIR) or None
+        self.spool_dir = os.environ.get(SPOOL_DIR) or None
+        if spool_dir is not None and spool_dir != "":
+            self.spool_dir = _folder(spool_dir)
         self.queue_points = _size("queue_points", queue_points)
         self.queue_bytes = _size("queue_bytes", queue_bytes)
         self.on_queue_full = _on_full(on_queue_full)
@@ -361,6 +363,13 @@ def _prefix(given: Optional[str]) -> str:
     if given is not None and not isinstance(given, str):
         raise ApptuitTypeError(f"`{shown(given)}` is no prefix: expected text")
     return given or ""
+
+
+def _folder(given: Union[str, os.PathLike[str]]) -> str:
+    try:
+        return os.fspath(given)
+    except TypeError:
+        raise ApptuitTypeError(f"`{shown(given)}` is no spool_dir: expected a path") from None
 
 
 def _handler(given: Optional[ErrorHandler]) -> Optional[ErrorHandler]:
