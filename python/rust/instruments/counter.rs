@@ -144,7 +144,7 @@ impl Counter {
 impl Counter {
     // Subclasses may have constructors of another shape, so the arguments are `__init__`'s.
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "()")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self::create()
     }
