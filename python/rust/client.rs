@@ -82,6 +82,7 @@ impl Client {
         builder.transport(transport).build()
     }
 
+    #[expect(clippy::mem_forget, reason = "what other threads of a parent used is not touched")]
     fn kept(
         &self,
         _locked: Python<'_>,
@@ -92,8 +93,9 @@ impl Client {
         let transport = {
             let mut kept = self.lock();
             if kept.process != process::id() {
-                // After a fork the connections are the parent's.
-                *kept = Kept { process: process::id(), ..Kept::default() };
+                // After a fork the connections are the parent's, in the state the fork found them in.
+                let own = Kept { process: process::id(), ..Kept::default() };
+                mem::forget(mem::replace(&mut *kept, own));
             }
             if let Some((_, native)) = kept.clients.iter().find(|(of, _)| *of == key) {
                 return Ok(native.clone());
@@ -162,7 +164,7 @@ pub(crate) fn default_endpoint() -> Result<String, Error> {
 
 /// How bodies are packed, by the word for it.
 fn packing(word: &Bound<'_, PyAny>) -> PyResult<(ContentEncoding, PackEffort)> {
-    match word.extract().unwrap_or_default() {
+    match word.extract::<String>().unwrap_or_default().as_str() {
         "default" => Ok((ContentEncoding::Deflate, PackEffort::Default)),
         "fast" => Ok((ContentEncoding::Deflate, PackEffort::Fast)),
         "gzip" => Ok((ContentEncoding::Gzip, PackEffort::Default)),
@@ -258,7 +260,7 @@ impl Client {
         timeout: f64,
         retry_count: u32,
     ) -> PyResult<Answer<'py>> {
-        let text = values::text("the query", text)?.to_owned();
+        let text = values::text("the query", text)?.into_owned();
         let start = values::timestamp(start)?;
         // Without an end up to now, the second that is under way included.
         let now = || Ok(Timestamp::from_secs(Timestamp::now().as_secs() + 1));

@@ -58,10 +58,11 @@ fn encode_texts<'py>(metric: &Bound<'py, PyString>, tags: &Bound<'py, PyDict>) -
         let key = key.cast_into_exact::<PyString>().ok()?;
         pairs.push((key, value.cast_into_exact::<PyString>().ok()?));
     }
-    let texts = pairs.iter().map(|(key, value)| Some((key.to_str().ok()?, value.to_str().ok()?)));
+    let texts = pairs.iter().map(|(key, value)| Some((key.to_cow().ok()?, value.to_cow().ok()?)));
     let mut texts: Vec<_> = texts.collect::<Option<_>>()?;
-    texts.sort_unstable_by_key(|(key, _)| *key);
-    Some(encode_sorted(metric.to_str().ok()?, texts.into_iter()))
+    texts.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    let texts = texts.iter().map(|(key, value)| (&**key, &**value));
+    Some(encode_sorted(&metric.to_cow().ok()?, texts))
 }
 
 /// The metric and the tags inside a string; the tags keep the types their JSON has, and are a dict
@@ -121,7 +122,7 @@ fn decode<'py>(
     encoded: &Bound<'py, PyString>,
 ) -> PyResult<(Bound<'py, PyString>, Bound<'py, PyDict>)> {
     let py = encoded.py();
-    let text = values::text("the name", encoded)?;
+    let text = &*values::text("the name", encoded)?;
     if text.is_empty() {
         return Err(value_error("the metric has no name"));
     }

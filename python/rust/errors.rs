@@ -88,9 +88,15 @@ pub(crate) fn of_whole_report(py: Python<'_>, error: &Error) -> PyErr {
     let summary = || {
         let value = failure.value(py);
         if failed > 0 {
-            let text = format!("failed to send {failed} out of {sent} points: {}", text(error));
-            value.setattr(intern!(py, "msg"), text)?;
+            let why = text(error);
+            let summary = format!("failed to send {failed} out of {sent} points: {why}");
+            value.setattr(intern!(py, "msg"), summary)?;
             value.setattr(intern!(py, "status_code"), py.None())?;
+            if error.rejected().is_empty() {
+                let reason = PyDict::new(py);
+                reason.set_item("error", why)?;
+                value.setattr(intern!(py, "errors"), PyList::new(py, [reason])?)?;
+            }
         }
         Ok(())
     };

@@ -57,7 +57,7 @@ impl Name {
     /// The name as it is sent.
     pub(crate) fn to_model(&self, py: Python<'_>) -> PyResult<ModelName> {
         let tags = self.tags(py).map(values::tags).transpose()?.unwrap_or_default();
-        Ok(ModelName::new(values::text("the metric", self.metric(py))?, tags))
+        Ok(ModelName::new(&*values::text("the metric", self.metric(py))?, tags))
     }
 
     /// The metric and its tags in order of keys, `m{a:1, b:2}`, and `last` behind the tags.

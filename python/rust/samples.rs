@@ -48,7 +48,7 @@ impl<R: Reservoir> Sample<R> {
 }
 
 macro_rules! sample {
-    ($(#[$doc:meta])* $name:ident of $reservoir:ty, $default:expr, ($($arg:ident: $type:ty = $value:literal),*), $make:expr) => {
+    ($(#[$doc:meta])* $name:ident of $reservoir:ty, $default:expr, ($($arg:ident: $type:ty = $value:literal),*), $text:literal, $make:expr) => {
         $(#[$doc])*
         #[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
         pub(crate) struct $name(OnceLock<Sample<$reservoir>>);
@@ -62,7 +62,7 @@ macro_rules! sample {
         #[pymethods]
         impl $name {
             #[new]
-            #[pyo3(signature = (*_args, **_kwargs))]
+            #[pyo3(signature = (*_args, **_kwargs), text_signature = $text)]
             fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
                 Self(OnceLock::new())
             }
@@ -115,6 +115,7 @@ sample! {
     ExpDecayingSample of ExponentiallyDecaying,
     ExponentiallyDecaying::new(),
     (size: i64 = 1028, alpha: f64 = 0.015),
+    "(size=1028, alpha=0.015, clock=None)",
     |size, alpha| {
         let (size, alpha) = checked(size, alpha)?;
         Ok(ExponentiallyDecaying::with_size(size, alpha))
@@ -126,6 +127,7 @@ sample! {
     SlidingTimeWindowSample of SlidingWindow,
     SlidingWindow::with_size(Duration::from_mins(5), MOST),
     (window: f64 = 300.0),
+    "(window=300.0, clock=None)",
     |window| Ok(SlidingWindow::with_size(span("window", window)?, MOST))
 }
 
@@ -166,7 +168,7 @@ impl ExpWeightedMovingAvg {
     const SECONDS_PER_MINUTE: f64 = 60.0;
 
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(period, interval=5.0, clock=None)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self(OnceLock::new())
     }

@@ -74,7 +74,7 @@ pub(crate) fn shared(
 fn is_text(text: &Bound<'_, PyAny>, other: &Bound<'_, PyAny>) -> bool {
     text.is(other)
         || match (text.cast_exact::<PyString>(), other.cast_exact::<PyString>()) {
-            (Ok(text), Ok(other)) => text.to_str().is_ok_and(|text| *other == *text),
+            (Ok(text), Ok(other)) => text.to_cow().is_ok_and(|text| *other == *text),
             _ => false,
         }
 }

@@ -154,7 +154,7 @@ type Fields = Vec<(String, PyResult<f64>)>;
 
 fn metric(key: &Bound<'_, PyAny>, fields: &Bound<'_, PyAny>) -> PyResult<(TimeSeriesName, Fields)> {
     let key = key.cast::<PyString>().map_err(|_| type_error("the name is not text"))?;
-    let name = decode_metric(key.to_str()?);
+    let name = decode_metric(&key.to_cow()?);
     let name = name.map_err(|error| crate::errors::value_error(error.to_string()))?;
     let fields = fields.cast::<PyMapping>();
     let fields = fields.map_err(|_| type_error("it is no dict of fields and values"))?;

@@ -1,5 +1,7 @@
 //! Python's numbers, texts and dicts as the model's values.
 
+use std::borrow::Cow;
+
 use apptuit::{Tags, Timestamp};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -25,8 +27,8 @@ pub(crate) fn shown(given: &Bound<'_, PyAny>) -> String {
 }
 
 /// Text as it can be sent: Python's may have halves of characters.
-pub(crate) fn text<'a>(what: &str, given: &'a Bound<'_, PyString>) -> PyResult<&'a str> {
-    given.to_str().map_err(|_| {
+pub(crate) fn text<'a>(what: &str, given: &'a Bound<'_, PyString>) -> PyResult<Cow<'a, str>> {
+    given.to_cow().map_err(|_| {
         value_error(format!("{what} `{}` has a surrogate: expected Unicode", shown(given)))
     })
 }
@@ -104,12 +106,12 @@ fn tag_key(key: &Bound<'_, PyAny>) -> PyResult<String> {
     let text = key
         .cast::<PyString>()
         .map_err(|_| type_error(format!("tag key `{}` is not text", shown(key))))?;
-    Ok(self::text("tag key", text)?.to_owned())
+    Ok(self::text("tag key", text)?.into_owned())
 }
 
 fn tag_value(key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<String> {
     if let Ok(text) = value.cast::<PyString>() {
-        return Ok(self::text(&format!("the value of tag `{}`,", shown(key)), text)?.to_owned());
+        return Ok(self::text(&format!("the value of tag `{}`,", shown(key)), text)?.into_owned());
     }
     if let Ok(truth) = value.cast::<PyBool>() {
         return Ok(truth.is_true().to_string());

@@ -7,6 +7,9 @@ use apptuit_store::SeriesId;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
+/// Text is kept in pieces of so many bytes: to grow, it is not copied. Longer spellings are not kept.
+const PIECE_BITS: u32 = 20;
+const PIECE_BYTES: usize = 1 << PIECE_BITS;
 /// What an entry takes besides its text: itself, its place, and a byte of the table.
 const ENTRY_BYTES: usize = size_of::<Entry>() + size_of::<Place>() + 1;
 
@@ -21,7 +24,7 @@ pub(crate) struct Spellings {
     /// order.
     entries: Vec<Entry>,
     places: HashTable<Place>,
-    text: String,
+    text: Text,
     max_bytes: usize,
     hasher: RandomState,
     /// Points whose series was found, and spellings that found no room, since all were forgotten.
@@ -40,6 +43,39 @@ impl Place {
     }
 }
 
+/// The text of all spellings.
+#[derive(Debug, Default)]
+struct Text {
+    pieces: Vec<String>,
+    bytes: usize,
+}
+
+impl Text {
+    /// Adds a spelling, which fits into a piece, and tells where it begins: the number of its piece
+    /// and the place there.
+    fn push(&mut self, metric: &str, tags: &str) -> u32 {
+        let bytes = metric.len() + tags.len();
+        let has_room = |piece: &String| piece.len() + bytes <= PIECE_BYTES;
+        if !self.pieces.last().is_some_and(has_room) {
+            self.pieces.push(String::new());
+        }
+        let number = self.pieces.len() - 1;
+        let piece = self.pieces.last_mut().expect("there is one with room");
+        let start = number * PIECE_BYTES + piece.len();
+        piece.extend([metric, tags]);
+        self.bytes += bytes;
+        short(start)
+    }
+
+    /// What begins in some place, as far as its piece goes.
+    #[inline]
+    fn from(&self, start: u32) -> &str {
+        let piece = self.pieces.get((start >> PIECE_BITS) as usize);
+        let at = start as usize % PIECE_BYTES;
+        piece.and_then(|piece| piece.get(at..)).unwrap_or_default()
+    }
+}
+
 /// Where the JSON of a metric is in the text, followed by that of the tags.
 #[derive(Debug)]
 struct Entry {
@@ -51,11 +87,11 @@ struct Entry {
 
 impl Entry {
     #[inline]
-    fn spelling<'text>(&self, text: &'text str) -> (&'text str, &'text str) {
-        let start = self.start as usize;
-        let tags = start + self.metric as usize;
+    fn spelling<'text>(&self, text: &'text Text) -> (&'text str, &'text str) {
+        let text = text.from(self.start);
+        let tags = self.metric as usize;
         let part = |from, to| text.get(from..to).unwrap_or_default();
-        (part(start, tags), part(tags, tags + self.tags as usize))
+        (part(0, tags), part(tags, tags + self.tags as usize))
     }
 }
 
@@ -65,8 +101,9 @@ impl Spellings {
         Self {
             entries: Vec::new(),
             places: HashTable::new(),
-            text: String::new(),
-            max_bytes: max_bytes.min(u32::MAX as usize),
+            text: Text::default(),
+            // Where text begins is 32 bits, with what stays free at the ends of pieces.
+            max_bytes: max_bytes.min(u32::MAX as usize / 2),
             hasher: RandomState::default(),
             found: AtomicUsize::new(0),
             missed: 0,
@@ -101,32 +138,33 @@ impl Spellings {
     /// Keeps a spelling that was not found, if there is room.
     pub(crate) fn insert(&mut self, metric: &str, tags: &str, series: SeriesId) {
         let bytes = metric.len() + tags.len() + ENTRY_BYTES;
-        if bytes > self.max_bytes || self.find(metric, tags).is_some() {
+        if bytes > self.max_bytes.min(PIECE_BYTES) || self.find(metric, tags).is_some() {
             return;
         }
-        if self.text.len() + self.entries.len() * ENTRY_BYTES + bytes > self.max_bytes {
+        if self.text.bytes + self.entries.len() * ENTRY_BYTES + bytes > self.max_bytes {
             self.missed += 1;
             if self.missed <= self.entries.len().max(*self.found.get_mut()) {
                 return;
             }
             self.entries.clear();
             self.places.clear();
-            self.text.clear();
+            self.text = Text::default();
             (self.missed, *self.found.get_mut()) = (0, 0);
         }
-        let short = |length: usize| u32::try_from(length).expect("`max_bytes` is not more");
-        let (start, metric_length, tags_length) =
-            (short(self.text.len()), short(metric.len()), short(tags.len()));
-        self.text.extend([metric, tags]);
+        let start = self.text.push(metric, tags);
         let Self { entries, places, text, hasher, .. } = self;
         let place = Place(short(entries.len()));
-        entries.push(Entry { start, metric: metric_length, tags: tags_length, series });
+        entries.push(Entry { start, metric: short(metric.len()), tags: short(tags.len()), series });
         let rehash = |place: &Place| {
             let spelling = entries.get(place.0 as usize).map(|entry| entry.spelling(text));
             hash(hasher, spelling.unwrap_or_default())
         };
         places.insert_unique(hash(hasher, (metric, tags)), place, rehash);
     }
+}
+
+fn short(length: usize) -> u32 {
+    u32::try_from(length).expect("`max_bytes` is not more")
 }
 
 #[inline]
@@ -187,12 +225,29 @@ mod tests {
     }
 
     #[test]
+    fn text_goes_on_in_the_next_piece_and_what_fits_in_none_is_not_kept() {
+        let mut spellings = Spellings::new(64 << 20);
+        let long =
+            |n: u32| format!("{{\"n\":\"{n}\",\"long\":\"{}\"}}", "x".repeat(n as usize % 4096));
+        for n in 0..3000 {
+            spellings.insert("\"m\"", &long(n), SeriesId::new(n));
+        }
+        assert!(spellings.text.pieces.len() > 2);
+        for n in 0..3000 {
+            assert_eq!(get(&spellings, "\"m\"", &long(n)), Some(SeriesId::new(n)));
+        }
+        let longest = "x".repeat(PIECE_BYTES);
+        spellings.insert("\"m\"", &longest, SeriesId::new(1));
+        assert_eq!(get(&spellings, "\"m\"", &longest), None);
+    }
+
+    #[test]
     fn a_spelling_learned_twice_takes_its_room_once() {
         let mut spellings = Spellings::new(1 << 20);
         for _ in 0..2 {
             spellings.insert("\"m\"", "{}", SeriesId::new(1));
         }
-        assert_eq!((spellings.entries.len(), spellings.text.len()), (1, 5));
+        assert_eq!((spellings.entries.len(), spellings.text.bytes), (1, 5));
     }
 
     #[test]
@@ -200,7 +255,7 @@ mod tests {
         let mut spellings = Spellings::new(10_000);
         for n in 0..20_000 {
             learn(&mut spellings, [n]);
-            let bytes = spellings.text.len() + spellings.entries.len() * ENTRY_BYTES;
+            let bytes = spellings.text.bytes + spellings.entries.len() * ENTRY_BYTES;
             assert!(bytes <= 10_000, "{bytes} bytes after {n}");
         }
         spellings.insert(&"m".repeat(10_000), "", SeriesId::new(1));

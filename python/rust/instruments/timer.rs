@@ -96,7 +96,7 @@ impl Timer {
 #[pymethods]
 impl Timer {
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(threshold=None, size=1028, alpha=0.015, clock=None, sink=None, sample=None)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self(OnceLock::new())
     }

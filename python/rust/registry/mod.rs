@@ -103,7 +103,7 @@ impl MetricsRegistry {
 impl MetricsRegistry {
     // Subclasses may have constructors of another shape, so the arguments are `__init__`'s.
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(clock=None)")]
     fn new(
         py: Python<'_>,
         _args: &Bound<'_, PyTuple>,

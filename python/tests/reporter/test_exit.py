@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Recorder
-from programs import run
+
+from tests.conftest import Recorder
+from tests.reporter.programs import run
 
 BEGIN = """
     import atexit, concurrent.futures, os, signal, sys, threading, time

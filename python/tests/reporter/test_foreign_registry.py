@@ -8,11 +8,11 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from conftest import Recorder
-from test_reporter import Handler, data, reporter, values
 
 from apptuit import ApptuitSendException
 from apptuit.metrics import MetricsRegistry, RegexRegistry
+from tests.conftest import Recorder
+from tests.reporter.test_reporter import Handler, data, reporter, values
 
 
 class Foreign:

@@ -8,8 +8,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import Recorder
-from programs import run
+
+from tests.conftest import Recorder
+from tests.reporter.programs import run
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 

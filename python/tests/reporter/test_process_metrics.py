@@ -9,13 +9,13 @@ import time
 from typing import Any
 
 import pytest
-from conftest import Recorder
-from programs import run
-from test_reporter import data, reporter
 
 from apptuit.metrics import MetricsRegistry
 from apptuit.pyformance import process_metrics
 from apptuit.pyformance.apptuit_reporter import ProcessMetrics
+from tests.conftest import Recorder
+from tests.reporter.programs import run
+from tests.reporter.test_reporter import data, reporter
 
 EXPECTED = {
     ("python_cpu_time_used_seconds_count", "user"),

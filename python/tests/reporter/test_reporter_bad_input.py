@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import Recorder
-from programs import run
-from test_reporter import Handler, reporter, values
 
 from apptuit import ApptuitException
 from apptuit.metrics import MetricsRegistry
 from apptuit.pyformance import ApptuitReporter
+from tests.conftest import Recorder
+from tests.reporter.programs import run
+from tests.reporter.test_reporter import Handler, reporter, values
 
 
 @pytest.fixture(autouse=True)

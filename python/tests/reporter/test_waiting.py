@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from conftest import Recorder
-from test_reporter import data, reporter, values
 
 from apptuit import ApptuitException
 from apptuit.metrics import MetricsRegistry
+from tests.conftest import Recorder
+from tests.reporter.test_reporter import data, reporter, values
 
 
 def one_counter() -> MetricsRegistry:

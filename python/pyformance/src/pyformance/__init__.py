@@ -54,18 +54,19 @@ __all__ = [
 _MODULES = ("meters", "registry", "reporters", "stats")
 
 
-def __getattr__(name: str) -> Any:
-    # Looked up when they are first used, so that the import of one part loads no other.
-    import importlib
+if not TYPE_CHECKING:
 
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module("apptuit.metrics"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        # Looked up when they are first used, so that the import of one part loads no other.
+        import importlib
 
+        if name in _MODULES:
+            return importlib.import_module(f"{__name__}.{name}")
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module("apptuit.metrics"), name)
+        globals()[name] = value
+        return value
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES})
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__, *_MODULES})

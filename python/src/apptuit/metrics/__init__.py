@@ -13,7 +13,7 @@ returns seconds; by default time is that of the machine's monotonic clock, also 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._native import (
     CallbackGauge,
@@ -60,6 +60,7 @@ __all__ = [
     "Snapshot",
     "Timer",
     "TimerContext",
+    "call_too_long",
     "clear",
     "count_calls",
     "counter",
@@ -78,9 +79,14 @@ __all__ = [
 MetricRegistry = MetricsRegistry
 
 
-def __getattr__(name: str) -> Any:
-    if name == "call_too_long":
-        from ._signals import call_too_long
+if TYPE_CHECKING:
+    call_too_long: Any
+else:
 
-        return call_too_long
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        # The library of signals is loaded if somebody asks for the signal.
+        if name == "call_too_long":
+            from ._signals import call_too_long
+
+            return call_too_long
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

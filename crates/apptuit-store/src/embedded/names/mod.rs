@@ -26,9 +26,11 @@ use crate::Suggest;
 #[derive(Debug, Default)]
 pub(super) struct Names {
     texts: Texts,
-    /// Of each name the text of its metric, how many tags it has, and the texts of these, by key.
-    words: Vec<u32>,
-    /// Where the name of each number begins in `words`; [`NONE`] where there is none.
+    /// Of each name the text of its metric, how many tags it has, and the texts of these, by key. In
+    /// pieces, so that nothing is copied to grow.
+    words: Vec<Vec<u32>>,
+    /// Where the name of each number begins in `words`: the number of its piece, and the place there;
+    /// [`NONE`] where there is none.
     starts: Vec<u32>,
     numbers: HashTable<u32>,
     hasher: RandomState,
@@ -40,6 +42,8 @@ pub(super) struct Names {
 }
 
 const NONE: u32 = u32::MAX;
+/// Words of a piece; the name that begins last may have more.
+const PIECE_BITS: u32 = 18;
 
 /// A name, its texts by number.
 #[derive(Clone, Copy)]
@@ -103,13 +107,20 @@ impl Names {
     }
 
     fn insert(&mut self, number: u32, name: &TimeSeriesName) {
-        let start = u32::try_from(self.words.len()).ok().filter(|start| *start != NONE);
         self.starts.resize(at(number).expect("numbers are given from 1"), NONE);
-        self.starts.push(start.expect("memory ends before 2^32 texts of names"));
         let count = u32::try_from(name.tags().len()).expect("memory ends before 2^32 tags");
-        self.words.extend([self.texts.number(name.metric()), count]);
+        let has_room = |piece: &Vec<u32>| piece.len() < 1 << PIECE_BITS;
+        if !self.words.last().is_some_and(has_room) {
+            self.words.push(Vec::new());
+        }
+        let piece = self.words.len() - 1;
+        let words = self.words.last_mut().expect("there is one with room");
+        let start = u32::try_from((piece << PIECE_BITS) + words.len()).ok();
+        let start = start.filter(|start| *start != NONE);
+        self.starts.push(start.expect("memory ends before 2^32 texts of names"));
+        words.extend([self.texts.number(name.metric()), count]);
         for (key, value) in name.tags().iter() {
-            self.words.extend([self.texts.number(key), self.texts.number(value)]);
+            words.extend([self.texts.number(key), self.texts.number(value)]);
         }
         // Out of the way, so that the names can be hashed anew where it grows.
         let mut numbers = std::mem::take(&mut self.numbers);
@@ -217,7 +228,9 @@ impl Names {
 
     fn words(&self, number: u32) -> Option<Words<'_>> {
         let start = *self.starts.get(at(number)?)?;
-        let [metric, count, rest @ ..] = self.words.get(start as usize..)? else { return None };
+        let piece = self.words.get((start >> PIECE_BITS) as usize)?;
+        let words = piece.get(start as usize % (1 << PIECE_BITS)..)?;
+        let [metric, count, rest @ ..] = words else { return None };
         let (pairs, _) = rest.as_chunks();
         Some(Words { metric: *metric, tags: pairs.get(..*count as usize)? })
     }
@@ -303,6 +316,28 @@ mod tests {
         let matcher = TagMatcher::new("host", MatchOp::NotEqual, "a").unwrap();
         let selector = Selector { metric: "cpu".to_owned(), matchers: vec![matcher] };
         assert_eq!(matching(&names(), &selector), Some(vec!["cpu{host:b}".to_owned()]));
+    }
+
+    #[test]
+    fn names_of_every_piece_are_found() {
+        let mut names = Names::default();
+        let name = |n: u32| TimeSeriesName::from(("m", [("n", n.to_string())]));
+        // More tags than a piece has room for, somewhere in between.
+        let tags = (0..2_u32 << PIECE_BITS >> 1).map(|n| (format!("k{n}"), "v".to_owned()));
+        let long = TimeSeriesName::new("m", tags.collect::<Tags>());
+        for n in 1..1000 {
+            assert_eq!(names.add(&name(n)), n);
+        }
+        assert_eq!(names.add(&long), 1000);
+        let some = [1001, 30_000, 65_536, 80_000];
+        for n in 1001..=80_000 {
+            names.add(&name(n));
+        }
+        assert!(names.words.len() > 2);
+        for n in [1, 999].into_iter().chain(some) {
+            assert_eq!((names.number(&name(n)), names.name(n)), (Some(n), Some(name(n))));
+        }
+        assert_eq!((names.number(&long), names.name(1000)), (Some(1000), Some(long)));
     }
 
     #[test]
