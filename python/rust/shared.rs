@@ -1,6 +1,7 @@
 //! Names that many points have: a metric and tags that are all text are kept once.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use apptuit::TimeSeriesName as ModelName;
@@ -13,13 +14,25 @@ use crate::names::Name;
 /// Names that are kept; then all are let go of, but for those that points have.
 const MAX_KEPT: usize = 8 * 1024;
 
+/// Places for the names that came last.
+const RECENT: usize = 4096;
+
 /// A name that nobody changes.
 pub(crate) struct SharedName {
     name: Name,
+    /// Where its texts are, in order: as long as it has them, nothing else is there.
+    places: Box<[usize]>,
     model: PyOnceLock<ModelName>,
 }
 
 impl SharedName {
+    fn new(py: Python<'_>, name: Name) -> Self {
+        let tags = name.tags(py).into_iter().flatten();
+        let tags = tags.flat_map(|(key, value)| [place(&key), place(&value)]);
+        let places = iter::once(place(name.metric(py))).chain(tags).collect();
+        Self { name, places, model: PyOnceLock::new() }
+    }
+
     pub(crate) fn name(&self) -> &Name {
         &self.name
     }
@@ -29,6 +42,18 @@ impl SharedName {
         self.model.get_or_try_init(py, || self.name.to_model(py))
     }
 
+    /// Whether it is of these very texts.
+    fn has(&self, metric: &Bound<'_, PyString>, tags: &Bound<'_, PyDict>) -> bool {
+        let Some((own, rest)) = self.places.split_first() else { return false };
+        *own == place(metric)
+            && rest.len() == 2 * tags.len()
+            && rest
+                .chunks_exact(2)
+                .zip(tags)
+                .all(|(own, (key, value))| own[0] == place(&key) && own[1] == place(&value))
+    }
+
+    /// Whether it is of equal texts.
     fn is(&self, metric: &Bound<'_, PyString>, tags: &Bound<'_, PyDict>) -> bool {
         let py = metric.py();
         let own = self.name.tags(py);
@@ -40,9 +65,17 @@ impl SharedName {
     }
 }
 
-/// By the hashes that Python keeps of texts. Locked under the interpreter's lock only, and while no
-/// code of Python's can run: a fork finds it unlocked, and a finaliser too.
-static KEPT: Mutex<Option<HashMap<u64, Vec<Arc<SharedName>>>>> = Mutex::new(None);
+#[derive(Default)]
+struct Kept {
+    /// By the hashes that Python keeps of texts.
+    names: HashMap<u64, Vec<Arc<SharedName>>>,
+    /// By the objects they were given as: names that recur mostly come as the same.
+    recent: Vec<Option<Arc<SharedName>>>,
+}
+
+/// Locked under the interpreter's lock only, and while no code of Python's can run: a fork finds it
+/// unlocked, and a finaliser too.
+static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
 
 /// The shared name of `metric` and `tags`, if both are plain text.
 pub(crate) fn shared(
@@ -51,23 +84,41 @@ pub(crate) fn shared(
 ) -> PyResult<Option<Arc<SharedName>>> {
     let Ok(text) = metric.cast_exact::<PyString>() else { return Ok(None) };
     let Ok(dict) = tags.cast_exact::<PyDict>() else { return Ok(None) };
+    let recent = place(metric).rotate_left(7).wrapping_add(place(dict)) / 16 % RECENT;
+    {
+        let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kept.as_ref().and_then(|kept| kept.recent.get(recent)?.as_ref());
+        if let Some(known) = known.filter(|known| known.has(text, dict)) {
+            return Ok(Some(known.clone()));
+        }
+    }
     let Some(hash) = hash_of(text, dict)? else { return Ok(None) };
     let found = {
-        let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut known = kept.iter().filter_map(|table| table.get(&hash)).flatten();
-        known.find(|one| one.is(text, dict)).cloned()
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_mut().and_then(|kept| {
+            let known = kept.names.get(&hash)?.iter().find(|one| one.is(text, dict))?;
+            kept.recent[recent] = Some(known.clone());
+            Some(known.clone())
+        })
     };
     if found.is_some() {
         return Ok(found);
     }
-    let name = Name::new(Some(metric), Some(tags))?;
-    let shared = Arc::new(SharedName { name, model: PyOnceLock::new() });
+    let shared = Arc::new(SharedName::new(metric.py(), Name::new(Some(metric), Some(tags))?));
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let full = kept.take_if(|table| table.len() >= MAX_KEPT);
-    kept.get_or_insert_default().entry(hash).or_default().push(shared.clone());
+    let full = kept.take_if(|kept| kept.names.len() >= MAX_KEPT);
+    let own = kept.get_or_insert_default();
+    own.recent.resize(RECENT, None);
+    own.recent[recent] = Some(shared.clone());
+    own.names.entry(hash).or_default().push(shared.clone());
     drop(kept);
     drop(full);
     Ok(Some(shared))
+}
+
+/// Where an object is.
+fn place(object: &Bound<'_, PyAny>) -> usize {
+    object.as_ptr().addr()
 }
 
 /// Whether it is this text: mostly the same object.
