@@ -1,5 +1,7 @@
 //! Tags inside a plain name: `node.cpu{"type": "idle"}`, as Python's `json` writes and reads them.
 
+use std::sync::Mutex;
+
 use apptuit::encode_sorted;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -8,10 +10,20 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString, PyTuple};
 
 use crate::errors::{type_error, value_error};
 use crate::names::checked_metric;
+use crate::texts::Texts;
 use crate::values;
 
 /// Decoded names that are kept: more than a program has instruments.
 const MAX_KEPT: usize = 32 * 1024;
+
+/// As many as eight times the names that are known to have come once: few are taken for others.
+const SEEN_BITS: usize = 8 * MAX_KEPT;
+
+/// Decoded names: of each the metric and a dict of the tags, which nobody else has.
+static KEPT: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+
+/// A metric and tags.
+type Decoded<'py> = (Bound<'py, PyAny>, Bound<'py, PyDict>);
 
 /// One string that holds a metric and its tags: the metric, and the tags as Python's JSON of them
 /// with keys in order. The tags may be passed by either name.
@@ -70,44 +82,76 @@ fn encode_texts<'py>(metric: &Bound<'py, PyString>, tags: &Bound<'py, PyDict>) -
 #[pyfunction]
 pub(crate) fn decode_metric<'py>(
     encoded_metric_name: &Bound<'py, PyAny>,
-) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyDict>)> {
-    static KEPT: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+) -> PyResult<Decoded<'py>> {
     let py = encoded_metric_name.py();
     let kept = KEPT.get_or_init(py, || PyDict::new(py).unbind()).bind(py);
     let Ok(encoded) = encoded_metric_name.cast_exact::<PyString>() else {
         return decode_other(encoded_metric_name);
     };
-    let seen = kept.get_item(encoded)?;
-    if let Some(known) = seen.as_ref().and_then(|known| known.cast::<PyTuple>().ok()) {
-        return Ok((known.get_item(0)?, known.get_item(1)?.cast::<PyDict>()?.copy()?));
+    if let Some(known) = kept.get_item(encoded)?
+        && let [metric, tags] = known.cast::<PyTuple>()?.as_slice()
+    {
+        return Ok((metric.clone(), tags.cast::<PyDict>()?.copy()?));
     }
+    decode_new(encoded, kept)
+}
+
+/// Apart, so that the way of names that are kept stays short.
+#[inline(never)]
+fn decode_new<'py>(
+    encoded: &Bound<'py, PyString>,
+    kept: &Bound<'py, PyDict>,
+) -> PyResult<Decoded<'py>> {
     let (metric, tags) = decode(encoded)?;
-    if seen.is_none() {
-        // What comes once is not worth a copy.
+    // What comes once is not worth a copy.
+    if Seen::before(encoded.hash()?.cast_unsigned())
+        && tags.values().iter().all(|value| is_scalar(&value))
+    {
         if kept.len() >= MAX_KEPT {
             kept.clear();
         }
-        kept.set_item(encoded, py.None())?;
-        return Ok((metric.into_any(), tags));
-    }
-    let is_scalar = |value: &Bound<'_, PyAny>| {
-        value.is_none()
-            || value.is_instance_of::<PyString>()
-            || value.is_instance_of::<PyBool>()
-            || value.is_instance_of::<PyInt>()
-            || value.is_instance_of::<PyFloat>()
-    };
-    // A copy of what is nested would not be one to its depth.
-    if tags.values().iter().all(|value| is_scalar(&value)) {
         kept.set_item(encoded, (&metric, tags.copy()?))?;
     }
     Ok((metric.into_any(), tags))
 }
 
+/// Whether a copy of the dict that has this value is one of the value too.
+fn is_scalar(value: &Bound<'_, PyAny>) -> bool {
+    value.is_none()
+        || value.is_instance_of::<PyString>()
+        || value.is_instance_of::<PyBool>()
+        || value.is_instance_of::<PyInt>()
+        || value.is_instance_of::<PyFloat>()
+}
+
+/// Hashes of names that have been decoded, a bit for each. A name that is taken for another is kept
+/// when it comes first.
+struct Seen {
+    bits: [u64; SEEN_BITS / 64],
+    set: usize,
+}
+
+static SEEN: Mutex<Seen> = Mutex::new(Seen { bits: [0; SEEN_BITS / 64], set: 0 });
+
+impl Seen {
+    fn before(hash: usize) -> bool {
+        // Not waited for: a fork may find it locked.
+        let Ok(mut seen) = SEEN.try_lock() else { return false };
+        if seen.set >= MAX_KEPT {
+            seen.bits.fill(0);
+            seen.set = 0;
+        }
+        let (word, bit) = (hash / 64 % seen.bits.len(), 1 << (hash % 64));
+        let before = seen.bits[word] & bit != 0;
+        seen.bits[word] |= bit;
+        seen.set += usize::from(!before);
+        before
+    }
+}
+
 /// Subclasses of text, and what is no name.
-fn decode_other<'py>(
-    given: &Bound<'py, PyAny>,
-) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyDict>)> {
+#[cold]
+fn decode_other<'py>(given: &Bound<'py, PyAny>) -> PyResult<Decoded<'py>> {
     if !given.is_truthy()? {
         return Err(value_error("the metric has no name"));
     }
@@ -149,30 +193,54 @@ fn decode_json<'py>(text: &str, json: &str, py: Python<'py>) -> PyResult<Bound<'
 
 /// An object of plain texts, as [`encode_metric`] mostly writes it; None for `json` to read.
 fn decode_texts<'py>(py: Python<'py>, json: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
-    const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
     let tags = PyDict::new(py);
+    let mut texts = Texts::lock();
     let Some(mut rest) = json.strip_prefix('{') else { return Ok(None) };
     loop {
         let member = || {
-            let (key, rest) = plain_text(rest.trim_start_matches(BLANKS))?;
-            let rest = rest.trim_start_matches(BLANKS).strip_prefix(':')?;
-            let (value, rest) = plain_text(rest.trim_start_matches(BLANKS))?;
-            Some((key, value, rest.trim_start_matches(BLANKS)))
+            let (key, rest) = plain_text(unpadded(rest))?;
+            let rest = unpadded(rest).strip_prefix(':')?;
+            let (value, rest) = plain_text(unpadded(rest))?;
+            Some((key, value, unpadded(rest)))
         };
         let Some((key, value, after)) = member() else { return Ok(None) };
-        tags.set_item(key, value)?;
+        tags.set_item(texts.get(py, key), texts.get(py, value))?;
         if let Some(next) = after.strip_prefix(',') {
             rest = next;
             continue;
         }
-        let ends = after.strip_prefix('}').is_some_and(|end| end.trim_matches(BLANKS).is_empty());
+        let ends = after.strip_prefix('}').is_some_and(|end| unpadded(end).is_empty());
         return Ok(ends.then_some(tags));
     }
+}
+
+/// What follows the blanks that JSON may have here.
+fn unpadded(json: &str) -> &str {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+    &json[json.bytes().take_while(is_blank).count()..]
 }
 
 /// The text between two quotes, without escapes, and what follows it.
 fn plain_text(json: &str) -> Option<(&str, &str)> {
     let text = json.strip_prefix('"')?;
-    let end = text.bytes().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
-    (text.as_bytes()[end] == b'"').then(|| (&text[..end], &text[end + 1..]))
+    let end = plain_bytes(text.as_bytes());
+    (text.as_bytes().get(end) == Some(&b'"')).then(|| (&text[..end], &text[end + 1..]))
+}
+
+/// How many bytes precede a quote, an escape or a control character; eight are looked at at once.
+fn plain_bytes(text: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // The first byte below a limit (of at most 128) has its highest bit set here.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & (ONES << 7);
+    let (words, rest) = text.as_chunks::<8>();
+    for (n, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+        let ends = below(word, u64::from(b' ')) | is(b'"') | is(b'\\');
+        if ends != 0 {
+            return n * 8 + ends.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_end = |byte: &u8| matches!(byte, b'"' | b'\\' | ..b' ');
+    words.len() * 8 + rest.iter().position(is_end).unwrap_or(rest.len())
 }

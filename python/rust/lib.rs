@@ -29,6 +29,7 @@ mod signals;
 mod sketch;
 mod snapshot;
 mod source;
+mod texts;
 mod transport;
 mod values;
 

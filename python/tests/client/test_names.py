@@ -102,8 +102,19 @@ def test_broken_tags_are_refused_with_the_name(encoded: str) -> None:
 
 
 def test_decoded_tags_are_a_fresh_dict_each_time() -> None:
-    timeseries.decode_metric('m{"a": "b"}')[1]["poison"] = 1
-    assert timeseries.decode_metric('m{"a": "b"}') == ("m", {"a": "b"})
+    # It is kept when it comes again.
+    for _ in range(4):
+        assert timeseries.decode_metric('m{"a": "b"}') == ("m", {"a": "b"})
+        timeseries.decode_metric('m{"a": "b"}')[1]["poison"] = 1
+
+
+def test_decoded_texts_are_not_taken_for_others_of_the_same_ends() -> None:
+    ends = ("begins: ", " :ends it")
+    texts = [f"{ends[0]}{n:05}{ends[1]}" for n in range(3000)] + ["", "é", "x" * 100, "x" * 101]
+    for _ in range(2):
+        for text in texts:
+            encoded = timeseries.encode_metric("m", {text: text})
+            assert timeseries.decode_metric(encoded) == ("m", {text: text})
 
 
 def test_words_for_yes_and_no_are_known_in_any_case() -> None:
