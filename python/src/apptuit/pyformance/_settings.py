@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Mapping
-from typing import Any, Optional, Union
+from collections.abc import Callable, Mapping
+from typing import Any, Optional, TypeVar, Union
 
-from ..exceptions import ApptuitValueError, shown
+from ..exceptions import ApptuitTypeError, ApptuitValueError, shown
 from ..utils import _get_tags_from_environment, strtobool
 
 DISABLE_HOST_TAG = "APPTUIT_DISABLE_HOST_TAG"
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def interval(seconds: Union[int, float]) -> Union[int, float]:
@@ -58,3 +60,27 @@ def tags(given: Optional[Mapping[str, Any]], disable_host_tag: Optional[bool]) -
     if not disable_host_tag and tags.get("host") is None:
         tags["host"] = socket.gethostname()
     return tags
+
+
+def prefix(given: Optional[str]) -> str:
+    """Return a text, or none for None."""
+    if given is not None and not isinstance(given, str):
+        raise ApptuitTypeError(f"`{shown(given)}` is no prefix: expected text")
+    return given or ""
+
+
+def folder(given: Union[str, os.PathLike[str]]) -> str:
+    """Return a path as text."""
+    try:
+        return os.fspath(given)
+    except TypeError:
+        raise ApptuitTypeError(f"`{shown(given)}` is no spool_dir: expected a path") from None
+
+
+def handler(given: Optional[_Function]) -> Optional[_Function]:
+    """Return a function, or None."""
+    if given is not None and not callable(given):
+        raise ApptuitTypeError(
+            f"`{shown(given)}` is no error_handler: expected a function of four arguments, or None"
+        )
+    return given

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 from .. import _native
 from .._native import DataPoint
 from ..apptuit_client import _DEFAULT_ENDPOINT, Apptuit, _retries
-from ..exceptions import ApptuitSendException, ApptuitTypeError, shown
+from ..exceptions import ApptuitSendException
 from ..metrics import MetricsRegistry, global_registry
 from ..timeseries import decode_metric
 from . import _dump, _lifetime, _settings
@@ -158,15 +158,15 @@ class ApptuitReporter:
         )
         self.token = self.client.token
         self.endpoint = self.client.endpoint
-        self.prefix = _prefix(prefix)
+        self.prefix = _settings.prefix(prefix)
         self.tags = _settings.tags(tags, disable_host_tag)
         self._worker_id = worker_id
         self._tag_worker()
-        self.error_handler = _handler(error_handler)
+        self.error_handler = _settings.handler(error_handler)
         self.retry_count = _retries(retry_count, retry)
         self.spool_dir = os.environ.get(SPOOL_DIR) or None
         if spool_dir is not None and spool_dir != "":
-            self.spool_dir = _folder(spool_dir)
+            self.spool_dir = _settings.folder(spool_dir)
         self.queue_points = _settings.size("queue_points", queue_points)
         self.queue_bytes = _settings.size("queue_bytes", queue_bytes)
         self.on_queue_full = _settings.on_full(on_queue_full)
@@ -360,24 +360,3 @@ class ApptuitReporter:
         except BaseException:
             # Nobody waits for it.
             traceback.print_exc()
-
-
-def _prefix(given: Optional[str]) -> str:
-    if given is not None and not isinstance(given, str):
-        raise ApptuitTypeError(f"`{shown(given)}` is no prefix: expected text")
-    return given or ""
-
-
-def _folder(given: Union[str, os.PathLike[str]]) -> str:
-    try:
-        return os.fspath(given)
-    except TypeError:
-        raise ApptuitTypeError(f"`{shown(given)}` is no spool_dir: expected a path") from None
-
-
-def _handler(given: Optional[ErrorHandler]) -> Optional[ErrorHandler]:
-    if given is not None and not callable(given):
-        raise ApptuitTypeError(
-            f"`{shown(given)}` is no error_handler: expected a function of four arguments, or None"
-        )
-    return given
