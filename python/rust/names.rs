@@ -103,7 +103,7 @@ impl TimeSeriesName {
 impl TimeSeriesName {
     // Subclasses may have constructors of another shape, so the arguments are `__init__`'s.
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(metric, tags=None)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self { name: None }
     }

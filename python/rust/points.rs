@@ -75,7 +75,7 @@ impl DataPoint {
 impl DataPoint {
     // Subclasses may have constructors of another shape, so the arguments are `__init__`'s.
     #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(metric, tags, timestamp, value)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self { fields: None }
     }

@@ -69,6 +69,11 @@ SIGNATURES: list[tuple[Callable[..., Any], dict[str, Any]]] = [
         },
     ),
     (ApptuitReporter.report_now, {"self": REQUIRED, "registry": None, "timestamp": None}),
+    (
+        DataPoint,
+        {"metric": REQUIRED, "tags": REQUIRED, "timestamp": REQUIRED, "value": REQUIRED},
+    ),
+    (TimeSeries, {"metric": REQUIRED, "tags": REQUIRED, "index": None, "values": None}),
     (timeseries.decode_metric, {"encoded_metric_name": REQUIRED}),
     (QueryResult, {"start": REQUIRED, "end": None}),
     (Output.to_df, {"self": REQUIRED, "tz": None}),
