@@ -55,7 +55,8 @@ def test_f54_cpu_time_of_user_and_system(world: World) -> None:
 def test_f55_memory_in_bytes(world: World) -> None:
     report()
     arrived = world.value("python_memory_usage_bytes_count", type="main")
-    assert 10_000_000 < arrived <= usage("ru_maxrss") * 1024
+    # The system counts the highest in steps, so it may lag behind.
+    assert 10_000_000 < arrived <= 1.1 * 1024 * usage("ru_maxrss")
     kinds = ("shared", "unshared", "unshared_stack_size")
     parts = [world.value("python_memory_usage_bytes_count", type=kind) for kind in kinds]
     assert min(parts) >= 0
