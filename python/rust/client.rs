@@ -21,7 +21,7 @@ use crate::series::TimeSeries;
 use crate::transport::{self, Hook, Transport};
 use crate::{log, names, values};
 
-/// Native clients that are kept, one for each timeout and number of retries.
+/// Native clients that are kept, one for each timeout, number of retries and way to pack.
 const MAX_KEPT: usize = 8;
 
 /// The outputs of a query, each an id and its series, and what the server advises.
@@ -51,7 +51,7 @@ struct Settings {
 struct Kept {
     process: u32,
     transport: Option<Transport>,
-    clients: Vec<((Duration, u32), NativeClient)>,
+    clients: Vec<((Duration, u32, PackEffort), NativeClient)>,
 }
 
 impl Client {
@@ -62,8 +62,26 @@ impl Client {
         timeout: Duration,
         retries: u32,
     ) -> PyResult<NativeClient> {
-        let native = self.kept(py, timeout, retries);
+        let native = self.kept(py, timeout, retries, self.settings.packing.1);
         native.map_err(|error| errors::of_send(py, &error, &Outgoing::default()))
+    }
+
+    fn send_all(
+        &self,
+        py: Python<'_>,
+        sent: Outgoing,
+        effort: PackEffort,
+        (timeout, retries): (Duration, u32),
+    ) -> PyResult<()> {
+        let native = self.kept(py, timeout, retries, effort);
+        let native = native.map_err(|error| errors::of_send(py, &error, &Outgoing::default()))?;
+        let ((result, sent), raised) = interruptible(py, move |interrupt| {
+            let result = sent.send(&native, interrupt);
+            // Only errors ask for them.
+            let sent = if result.is_ok() { Outgoing::default() } else { sent };
+            (result, sent)
+        })?;
+        result.map_err(|error| transport::caused(py, errors::of_send(py, &error, &sent), raised))
     }
 
     fn rules(&self) -> Rules<'_> {
@@ -88,8 +106,9 @@ impl Client {
         _locked: Python<'_>,
         timeout: Duration,
         retries: u32,
+        effort: PackEffort,
     ) -> Result<NativeClient, Error> {
-        let key = (timeout, retries);
+        let key = (timeout, retries, effort);
         let transport = {
             let mut kept = self.lock();
             if kept.process != process::id() {
@@ -104,7 +123,7 @@ impl Client {
         };
         let transport = transport.map_or_else(|| self.settings.transport(), Ok)?;
         // It may log, by code of Python's: not under the lock.
-        let builder = self.settings.builder(timeout, retries);
+        let builder = self.settings.builder(timeout, retries).pack_effort(effort);
         let native = builder.transport(transport.clone()).build()?;
         let mut kept = self.lock();
         kept.transport.get_or_insert(transport);
@@ -220,14 +239,7 @@ impl Client {
         retry_count: u32,
     ) -> PyResult<()> {
         let sent = outgoing::points(points, &self.rules())?;
-        let native = self.native(py, seconds(timeout), retry_count)?;
-        let ((result, sent), raised) = interruptible(py, move |interrupt| {
-            let result = native.send_until(&sent.points, interrupt);
-            // Only errors ask for them.
-            let sent = if result.is_ok() { Outgoing::default() } else { sent };
-            (result, sent)
-        })?;
-        result.map_err(|error| transport::caused(py, errors::of_send(py, &error, &sent), raised))
+        self.send_all(py, sent, self.settings.packing.1, (seconds(timeout), retry_count))
     }
 
     fn send_series(
@@ -237,13 +249,9 @@ impl Client {
         timeout: f64,
         retry_count: u32,
     ) -> PyResult<()> {
-        let series = outgoing::series(series, &self.rules())?;
-        let native = self.native(py, seconds(timeout), retry_count)?;
-        let (sent, raised) =
-            interruptible(py, move |interrupt| native.send_series_until(&series, interrupt))?;
-        sent.map_err(|error| {
-            transport::caused(py, errors::of_send(py, &error, &Outgoing::default()), raised)
-        })
+        let sent = outgoing::series(series, &self.rules())?;
+        // Packed faster they would become half as large again, and little sooner done.
+        self.send_all(py, sent, PackEffort::Default, (seconds(timeout), retry_count))
     }
 
     /// Refuses points that cannot be sent, and sends none.

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use apptuit::{DataPoint, Error, ErrorKind, Rejection};
+use apptuit::{Error, ErrorKind, Rejection};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -128,15 +128,9 @@ fn unreachable_or(
 type Refusal = (String, Option<u16>, u64, u64, Py<PyList>);
 
 fn refusal(py: Python<'_>, error: &Error, sent: &Outgoing) -> PyResult<Refusal> {
-    let (errors, indices) = (PyList::empty(py), sent.indices());
-    let mut rejected: Vec<_> = error.rejected().iter().collect();
-    // In the order of the caller's points.
-    rejected.sort_by_key(|rejection| {
-        let place = rejection.index().unwrap_or(usize::MAX);
-        indices.get(place).copied().unwrap_or(place)
-    });
-    for rejection in rejected {
-        errors.append(entry(py, rejection, &sent.points)?)?;
+    let errors = PyList::empty(py);
+    for rejection in sent.sorted(error.rejected()) {
+        errors.append(entry(py, rejection, sent)?)?;
     }
     Ok((text(error), error.status(), error.succeeded(), error.failed(), errors.unbind()))
 }
@@ -145,13 +139,13 @@ fn refusal(py: Python<'_>, error: &Error, sent: &Outgoing) -> PyResult<Refusal> 
 fn entry<'py>(
     py: Python<'py>,
     rejection: &Rejection,
-    sent: &[DataPoint],
+    sent: &Outgoing,
 ) -> PyResult<Bound<'py, PyDict>> {
     let datapoint = PyDict::new(py);
     datapoint.set_item("metric", rejection.name().metric())?;
-    if let Some(point) = rejection.index().and_then(|index| sent.get(index)) {
-        datapoint.set_item("timestamp", values::seconds(py, point.timestamp())?)?;
-        datapoint.set_item("value", point.value())?;
+    if let Some((timestamp, value)) = sent.sample(rejection) {
+        datapoint.set_item("timestamp", values::seconds(py, timestamp)?)?;
+        datapoint.set_item("value", value)?;
     }
     let tags = PyDict::new(py);
     for (key, value) in rejection.name().tags().iter() {

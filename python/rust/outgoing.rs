@@ -4,7 +4,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use apptuit::{DataPoint as Point, Sanitizer, Tags, TimeSeries as Series, TimeSeriesName};
+use apptuit::client::Interrupt;
+use apptuit::{
+    Client, DataPoint as Point, Error, Rejection, Sanitizer, Tags, TimeSeries as Series,
+    TimeSeriesName, Timestamp,
+};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -23,31 +27,55 @@ pub(crate) struct Rules<'a> {
     pub(crate) sanitizer: Sanitizer,
 }
 
-/// Points as they are sent.
+/// Points as they are sent: one by one, or series by series.
 #[derive(Default)]
 pub(crate) struct Outgoing {
-    pub(crate) points: Vec<Point>,
-    /// Where each of the points given has gone, if they were grouped.
-    places: Vec<u32>,
+    points: Vec<Point>,
+    series: Vec<Series>,
+    /// For points that were grouped, the series of each in the order they were given.
+    order: Vec<u32>,
 }
 
 impl Outgoing {
-    /// Where each of `points` was among those given; empty if it has stayed there.
-    pub(crate) fn indices(&self) -> Vec<usize> {
-        let mut indices = vec![0; self.places.len()];
-        for (index, place) in self.places.iter().enumerate() {
-            indices[*place as usize] = index;
+    pub(crate) fn send(&self, client: &Client, interrupt: &Interrupt) -> Result<(), Error> {
+        if self.series.is_empty() {
+            client.send_until(&self.points, interrupt)
+        } else {
+            client.send_series_until(&self.series, interrupt)
         }
-        indices
+    }
+
+    /// The instant and the value of a point that was refused.
+    pub(crate) fn sample(&self, refused: &Rejection) -> Option<(Timestamp, f64)> {
+        let index = refused.index()?;
+        if let Some(point) = self.points.get(index) {
+            return Some((point.timestamp(), point.value()));
+        }
+        self.series.get(index)?.iter().nth(refused.point()?)
+    }
+
+    /// Refusals in the order in which the points were given.
+    pub(crate) fn sorted<'r>(&self, refused: &'r [Rejection]) -> Vec<&'r Rejection> {
+        let mut given = vec![Vec::new(); self.series.len()];
+        for (index, id) in self.order.iter().enumerate() {
+            given[*id as usize].push(index);
+        }
+        let mut sorted: Vec<_> = refused.iter().collect();
+        sorted.sort_by_cached_key(|refused| {
+            // Those without a place come last.
+            let Some(index) = refused.index() else { return usize::MAX };
+            let point = refused.point().unwrap_or_default();
+            given.get(index).and_then(|places| places.get(point).copied()).unwrap_or(index)
+        });
+        sorted
     }
 }
 
 /// The points of a list; the first that cannot be sent is an error which names it.
 pub(crate) fn points(list: &Bound<'_, PyList>, rules: &Rules<'_>) -> PyResult<Outgoing> {
-    let py = list.py();
-    let mut names = Names::new(rules);
-    let mut points = Vec::with_capacity(list.len());
-    let mut series = Vec::with_capacity(list.len());
+    let (py, is_grouped) = (list.py(), list.len() > MAX_IN_ORDER);
+    let (mut names, mut out) = (Names::new(rules), Outgoing::default());
+    out.order.reserve_exact(if is_grouped { list.len() } else { 0 });
     for (index, item) in list.iter().enumerate() {
         let refused = |why: PyErr| errors::refused(py, index, &item, why);
         let point = item.cast::<DataPoint>().map_err(|_| {
@@ -65,19 +93,21 @@ pub(crate) fn points(list: &Bound<'_, PyList>, rules: &Rules<'_>) -> PyResult<Ou
             let why = format!("its value is `{value}`, expected a finite number");
             return Err(refused(value_error(why)));
         }
-        points.push(Point::new(&names.sent[id as usize], timestamp, value));
-        series.push(id);
+        if is_grouped {
+            if let Some(name) = names.sent.get(out.series.len()) {
+                out.series.push(Series::new(name));
+            }
+            out.series[id as usize].push(timestamp, value);
+            out.order.push(id);
+        } else {
+            out.points.push(Point::new(&names.sent[id as usize], timestamp, value));
+        }
     }
-    let count = names.sent.len();
-    Ok(if points.len() > MAX_IN_ORDER && (2..points.len()).contains(&count) {
-        grouped(points, &series, count)
-    } else {
-        Outgoing { points, places: Vec::new() }
-    })
+    Ok(out)
 }
 
 /// The series of a list; the first that cannot be sent is an error which names it.
-pub(crate) fn series(list: &Bound<'_, PyList>, rules: &Rules<'_>) -> PyResult<Vec<Series>> {
+pub(crate) fn series(list: &Bound<'_, PyList>, rules: &Rules<'_>) -> PyResult<Outgoing> {
     let py = list.py();
     let mut names = Names::new(rules);
     let mut all = Vec::with_capacity(list.len());
@@ -96,32 +126,7 @@ pub(crate) fn series(list: &Bound<'_, PyList>, rules: &Rules<'_>) -> PyResult<Ve
         }
         all.push(model);
     }
-    Ok(all)
-}
-
-/// The same points, series by series. In place, since there may be many.
-fn grouped(mut points: Vec<Point>, series: &[u32], count: usize) -> Outgoing {
-    let mut ends = vec![0_u32; count + 1];
-    for id in series {
-        ends[*id as usize + 1] += 1;
-    }
-    for id in 0..count {
-        ends[id + 1] += ends[id];
-    }
-    let mut places: Vec<u32> = Vec::with_capacity(series.len());
-    for id in series {
-        places.push(ends[*id as usize]);
-        ends[*id as usize] += 1;
-    }
-    let mut moves = places.clone();
-    for at in 0..points.len() {
-        while moves[at] as usize != at {
-            let to = moves[at] as usize;
-            points.swap(at, to);
-            moves.swap(at, to);
-        }
-    }
-    Outgoing { points, places }
+    Ok(Outgoing { series: all, ..Outgoing::default() })
 }
 
 /// The names of a call, each converted and checked once.

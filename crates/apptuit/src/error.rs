@@ -255,6 +255,7 @@ pub enum ErrorKind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rejection {
     index: Option<usize>,
+    point: Option<usize>,
     name: TimeSeriesName,
     reason: String,
 }
@@ -265,7 +266,13 @@ impl Rejection {
         name: impl Into<TimeSeriesName>,
         reason: impl Into<String>,
     ) -> Self {
-        Self { index, name: name.into(), reason: reason.into() }
+        Self { index, point: None, name: name.into(), reason: reason.into() }
+    }
+
+    /// The same, as the point at this place of its series.
+    pub(crate) fn at_point(mut self, point: Option<usize>) -> Self {
+        self.point = point;
+        self
     }
 
     /// The same, its place counted from `offset` earlier.
@@ -278,6 +285,12 @@ impl Rejection {
     /// of the call, counted from 0; `None` if the server named a point nobody sent, and in reports.
     pub fn index(&self) -> Option<usize> {
         self.index
+    }
+
+    /// For [`send_series`](crate::Client::send_series), its place among the points of its series,
+    /// counted from 0; `None` if it stands for several of them, and for all other calls.
+    pub fn point(&self) -> Option<usize> {
+        self.point
     }
 
     /// The series it belongs to, as the caller named it.

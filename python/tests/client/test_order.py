@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from apptuit import Apptuit, ApptuitSendException, DataPoint
+from apptuit import Apptuit, ApptuitSendException, DataPoint, TimeSeries
 from tests.conftest import Recorder
 
 
@@ -55,3 +55,22 @@ def test_the_points_that_are_refused_are_told_in_the_order_they_were_given(
     told: list[Any] = failed.value.errors
     assert [error["datapoint"]["value"] for error in told] == sorted(refused)
     assert [error["error"] for error in told] == [f"no {n}" for n in sorted(refused)]
+
+
+def test_a_refused_point_of_a_series_is_told_with_its_time_and_value(server: Recorder) -> None:
+    server.answer(400, b'{"success": 3, "failed": 1, "errors": [{"index": 3, "error": "no"}]}')
+    series = [TimeSeries("m", {"s": s}, [1, 2], [n, n + 0.5]) for n, s in enumerate("ab")]
+    with pytest.raises(ApptuitSendException) as failed:
+        Apptuit("t", server.url).send_timeseries(series)
+    point = {"metric": "m", "timestamp": 2, "value": 1.5, "tags": {"s": "b"}}
+    assert failed.value.errors == [{"datapoint": point, "error": "no"}]
+
+
+def test_without_reasons_all_points_are_told_in_the_order_they_were_given(
+    server: Recorder,
+) -> None:
+    for _ in range(200):
+        server.answer(400)
+    with pytest.raises(ApptuitSendException) as failed:
+        Apptuit("t", server.url).send(points(1500, 7))
+    assert [error["datapoint"]["value"] for error in failed.value.errors] == list(range(1500))

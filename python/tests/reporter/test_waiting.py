@@ -12,6 +12,7 @@ import pytest
 
 from apptuit import ApptuitException
 from apptuit.metrics import MetricsRegistry
+from apptuit.pyformance import FlushReport
 from tests.conftest import Recorder
 from tests.reporter.test_reporter import data, reporter, values
 
@@ -39,9 +40,11 @@ def test_what_fails_waits_in_memory_and_is_flushed_with_its_time(server: Recorde
     with pytest.raises(ApptuitException):
         reports.report_now(timestamp=earlier)
     assert balance(reports) == (0, 0, 19, 0)
+    assert not FlushReport(delivered=1, spooled=0, queued=19, dropped=0).is_complete
     server.requests.clear()
     flushed = reports.flush(20)
     assert (flushed.spooled, flushed.queued, flushed.dropped) == (0, 0, 0)
+    assert flushed.is_complete
     assert flushed.delivered == len(server.points) == 38
     assert earlier in times(server)
 

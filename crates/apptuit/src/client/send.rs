@@ -50,26 +50,15 @@ impl Client {
             |rejection, points| stayed.push((rejection, points)),
             |body| sent.take(self.deliver(&body, deadline.left(), interrupt)),
         );
-        // Where each series ends among the points that went out; asked for only after a refusal.
-        let ends = || {
+        if sent.names_points() {
             let mut lost = vec![0; series.len()];
             for (rejection, points) in &stayed {
                 if let Some(slot) = rejection.index().and_then(|index| lost.get_mut(index)) {
                     *slot = *points;
                 }
             }
-            let kept = series.iter().zip(lost).map(|(one, lost)| one.len() - lost);
-            let ends = kept.scan(0, |end, points| {
-                *end += points;
-                Some(*end)
-            });
-            ends.collect::<Vec<usize>>()
-        };
-        let ends = if sent.names_points() { ends() } else { Vec::new() };
-        sent.name_by(
-            |place| ends.partition_point(|end| *end <= place),
-            |index| series.get(index).map(TimeSeries::name),
-        );
+            sent.name_in(series, &lost);
+        }
         sent.outcome(stayed)
     }
 
@@ -173,6 +162,32 @@ impl Sent {
                 let name = name_of(index).unwrap_or(rejection.name()).clone();
                 *rejection = Rejection::new(Some(index), name, rejection.reason());
             }
+        }
+    }
+
+    /// Rejections under the indices of series, and of points in them, instead of places among what was
+    /// sent: all points of `series` but those that are `lost`, of each so many.
+    fn name_in(&mut self, series: &[TimeSeries], lost: &[usize]) {
+        let kept = series.iter().zip(lost).map(|(one, lost)| one.len() - lost);
+        // Where each series ends.
+        let ends = kept.scan(0, |end, points| {
+            *end += points;
+            Some(*end)
+        });
+        let ends: Vec<usize> = ends.collect();
+        for rejection in &mut self.rejected {
+            let Some(place) = rejection.index() else { continue };
+            let index = ends.partition_point(|end| *end <= place);
+            let Some(one) = series.get(index) else { continue };
+            let place = place - index.checked_sub(1).map_or(0, |before| ends[before]);
+            let point = if lost[index] == 0 {
+                Some(place)
+            } else {
+                let finite = one.values().iter().enumerate().filter(|(_, value)| value.is_finite());
+                finite.map(|(point, _)| point).nth(place)
+            };
+            *rejection =
+                Rejection::new(Some(index), one.name(), rejection.reason()).at_point(point);
         }
     }
 

@@ -11,11 +11,12 @@ use apptuit_model::Tags;
 use apptuit_model::limits::BATCH_POINTS;
 
 use super::desk::Turns;
-use super::outbox::{OnFull, Outbox, QueueLimits};
+use super::outbox::Outbox;
 use super::report::Report;
 use super::self_metrics::SelfMetrics;
 use super::spool::{Identity, Spool, SpoolOptions};
 use super::stderr::StderrHandler;
+use super::waiting::{OnFull, QueueLimits};
 use super::{Handler, MetricSource, PointSink, ProcessMetrics, Reporter, Shared};
 use crate::client::environment;
 use crate::{Client, Error, ErrorKind, Result};

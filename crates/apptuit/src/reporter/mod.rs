@@ -17,6 +17,7 @@ mod sink;
 mod source;
 mod spool;
 mod stderr;
+mod waiting;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -32,7 +33,6 @@ use apptuit_model::Timestamp;
 pub use builder::{HostTag, ReporterBuilder};
 pub use flush::FlushReport;
 pub use ledger::{DropReason, Ledger};
-pub use outbox::OnFull;
 pub use process_metrics::ProcessMetrics;
 pub use running::RunningReporter;
 pub use sink::PointSink;
@@ -40,6 +40,7 @@ pub use source::MetricSource;
 #[cfg(feature = "testing")]
 pub(crate) use spool::rewritten as rewritten_spool_file;
 pub use spool::{DamagedFile, Drained, Drawer, SpoolDirectory, SpoolOptions};
+pub use waiting::OnFull;
 
 use self::desk::Turns;
 use self::outbox::{Replayed, Trip};

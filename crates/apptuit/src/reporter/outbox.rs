@@ -1,6 +1,5 @@
 //! Batches on their way: those being sent, those that wait in memory, and those on disk.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,30 +10,12 @@ use super::desk::{Desk, free, left, lock};
 use super::ledger::Books;
 use super::pace::Pace;
 use super::parcel::{Delivered, Load, Parcel, is_kept};
-use super::spool::{NotKept, Spool};
+use super::spool::Spool;
+use super::waiting::{QueueLimits, Waiting};
 use super::{DropReason, PointSink};
 use crate::client::Interrupt;
 use crate::error::Rejection;
 use crate::{Client, Error, ErrorKind, RetryPolicy};
-
-/// What goes when the queue is full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnFull {
-    /// What has waited longest: the latest points matter most.
-    #[default]
-    DropOldest,
-    /// What comes: the beginning of an outage matters most.
-    DropNewest,
-}
-
-/// How much waits in memory.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct QueueLimits {
-    pub(super) points: u64,
-    pub(super) bytes: u64,
-    pub(super) on_full: OnFull,
-}
 
 /// Within which bounds a delivery is tried.
 pub(super) struct Trip<'t> {
@@ -51,17 +32,6 @@ pub(super) struct Outbox {
     limits: QueueLimits,
     clock: Arc<dyn Clock>,
     waiting: Mutex<Waiting>,
-}
-
-/// What waits, the oldest first: on disk, and then in memory.
-struct Waiting {
-    queue: VecDeque<Parcel>,
-    points: u64,
-    bytes: u64,
-    spool: Option<Spool>,
-    /// Whether the spool could not be written at the last try: told once.
-    spool_fails: bool,
-    pace: Pace,
 }
 
 /// What a batch became, for the report it is of.
@@ -96,14 +66,8 @@ impl Outbox {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let books = spool.as_ref().map_or_else(|| Arc::new(Books::new()), Spool::books);
-        let waiting = Waiting {
-            queue: VecDeque::new(),
-            points: 0,
-            bytes: 0,
-            spool,
-            spool_fails: false,
-            pace: Pace::new(sink.client().map_or_else(RetryPolicy::default, Client::retry_policy)),
-        };
+        let retry = sink.client().map_or_else(RetryPolicy::default, Client::retry_policy);
+        let waiting = Waiting::new(spool, Pace::new(retry));
         Self { sink, books, limits, clock, waiting: Mutex::new(waiting) }
     }
 
@@ -177,17 +141,14 @@ impl Outbox {
     /// When something that waits may be sent; `None` if nothing waits.
     pub(super) fn next_replay(&self) -> Option<Duration> {
         let waiting = lock(&self.waiting);
-        let spooled = waiting.spool.as_ref().is_some_and(|spool| !spool.is_empty());
-        (spooled || !waiting.queue.is_empty()).then(|| waiting.pace.not_before())
+        (!waiting.is_empty()).then(|| waiting.pace.not_before())
     }
 
     /// Forgets what waits, which is the parent's of this forked process, and closes its files.
     pub(super) fn abandon(&self) {
         // What a thread had its hands on when the process forked stays as it is, for good.
         if let Some(mut waiting) = free(&self.waiting) {
-            let Waiting { queue, points, bytes, spool, .. } = &mut *waiting;
-            queue.clear();
-            (*points, *bytes, *spool) = (0, 0, None);
+            waiting.abandon();
         }
         self.books.abandon();
     }
@@ -297,70 +258,6 @@ impl Outbox {
         let mut waiting = lock(&self.waiting);
         waiting.push_last(parcel);
         waiting.enforce(&self.limits, &self.books)
-    }
-}
-
-impl Waiting {
-    fn push_last(&mut self, parcel: Parcel) {
-        self.points += parcel.points();
-        self.bytes += parcel.bytes();
-        self.queue.push_back(parcel);
-    }
-
-    fn push_first(&mut self, parcel: Parcel) {
-        self.points += parcel.points();
-        self.bytes += parcel.bytes();
-        self.queue.push_front(parcel);
-    }
-
-    fn pop_first(&mut self) -> Option<Parcel> {
-        let parcel = self.queue.pop_front()?;
-        self.forget(&parcel);
-        Some(parcel)
-    }
-
-    fn forget(&mut self, parcel: &Parcel) {
-        self.points -= parcel.points();
-        self.bytes -= parcel.bytes();
-    }
-
-    /// Moves what it can to disk, and drops what the queue may not hold.
-    fn enforce(&mut self, limits: &QueueLimits, books: &Books) -> Option<Error> {
-        let trouble = self.spool_all(books);
-        while self.points > limits.points || self.bytes > limits.bytes {
-            let parcel = match limits.on_full {
-                OnFull::DropOldest => self.queue.pop_front(),
-                OnFull::DropNewest => self.queue.pop_back(),
-            };
-            let Some(parcel) = parcel else { break };
-            self.forget(&parcel);
-            books.settle_queued(0, parcel.points(), DropReason::QueueFull);
-        }
-        trouble
-    }
-
-    /// Moves the queue to disk; the error is told when this begins to fail.
-    fn spool_all(&mut self, books: &Books) -> Option<Error> {
-        let spool = self.spool.as_mut()?;
-        while let Some(parcel) = self.queue.front() {
-            // Other sinks than clients have no spool.
-            let Load::Body(body) = &parcel.load else { break };
-            match spool.keep(body, parcel.attempts) {
-                Ok(()) => {}
-                Err(NotKept::TooLarge) => {
-                    books.settle_queued(0, body.points(), DropReason::SpoolFull);
-                }
-                Err(NotKept::Failed(error)) => {
-                    let is_new = !std::mem::replace(&mut self.spool_fails, true);
-                    return is_new.then_some(error);
-                }
-            }
-            self.spool_fails = false;
-            self.points -= parcel.points();
-            self.bytes -= parcel.bytes();
-            self.queue.pop_front();
-        }
-        None
     }
 }
 

@@ -346,9 +346,10 @@ fn a_refused_part_of_series_is_told_under_its_series() {
         .rejected()
         .iter()
         .filter(|one| one.reason().contains("server"))
-        .map(|one| (one.index(), one.name().metric()))
+        .map(|one| (one.index(), one.point(), one.name().metric()))
         .collect();
-    assert_eq!(told, [(Some(2), "bad"), (Some(2), "bad")]);
+    // The second point stayed here.
+    assert_eq!(told, [(Some(2), Some(0), "bad"), (Some(2), Some(2), "bad")]);
 }
 
 #[test]

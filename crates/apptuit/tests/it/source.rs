@@ -75,6 +75,7 @@ fn a_delayed_start_reports_later_or_when_it_is_stopped() {
     let depot = Depot::default();
     let reporter = settled(Reporter::builder(registry_of(), depot.client("t"))).build();
     let running = reporter.start_in(Duration::from_millis(300)).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the delay is one of real time")]
     let started = Instant::now();
     assert_eq!(depot.points(), 0);
     while depot.points() == 0 {
@@ -114,6 +115,7 @@ fn an_abandoned_reporter_leaves_what_waits_to_the_other_process() {
     depot.turns(Weather::Fine);
     parents.flush(Duration::from_secs(5)).unwrap();
     assert!(!sent(&depot).contains(&first) && sent(&depot).contains(&second));
+    #[expect(clippy::mem_forget, reason = "the parent of a fork goes on, with all that is open")]
     std::mem::forget(parents);
     // Its files are closed, so that another process finds what is left.
     let flushed = reporter().flush(Duration::from_secs(5)).unwrap();

@@ -9,6 +9,7 @@ use apptuit::client::Interrupt;
 use apptuit::metrics::{Counter, ManualClock, Registry};
 use apptuit::reporter::{DropReason, HostTag, ReporterBuilder, SpoolDirectory, SpoolOptions};
 use apptuit::{Error, ErrorKind, Reporter, Timestamp};
+use tempfile::TempDir;
 
 use crate::depot::{Depot, Weather};
 
@@ -71,19 +72,26 @@ fn options(directory: &Path) -> SpoolOptions {
     SpoolOptions::new(directory).min_free_bytes(0)
 }
 
-fn bodies(directory: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut open = vec![directory.to_owned()];
-    while let Some(directory) = open.pop() {
-        for entry in fs::read_dir(directory).expect("a directory") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                open.push(path);
-            } else if path.extension().is_some_and(|end| end == "body") {
-                found.push(path);
-            }
-        }
+/// A shop and its directory, in which so many reports wait.
+fn in_an_outage(reports: usize) -> (Shop, TempDir, Reporter) {
+    let (shop, directory) = (Shop::new(), tempfile::tempdir().expect("a directory"));
+    shop.depot.turns(Weather::Unreachable);
+    let reporter = shop.reporter(directory.path());
+    for _ in 0..reports {
+        shop.report(&reporter).expect_err("nobody is there");
     }
+    (shop, directory, reporter)
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("a directory");
+    let entries = entries.map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn bodies(directory: &Path) -> Vec<PathBuf> {
+    let mut found = files(directory);
+    found.retain(|path| path.extension().is_some_and(|end| end == "body"));
     found.sort();
     found
 }
@@ -126,12 +134,7 @@ fn what_could_not_be_delivered_waits_on_disk_over_a_restart_and_arrives_with_its
 
 #[test]
 fn what_waits_goes_oldest_first_and_under_the_key_of_its_first_try() {
-    let (shop, directory) = (Shop::new(), tempfile::tempdir().unwrap());
-    shop.depot.turns(Weather::Status(503));
-    let reporter = shop.reporter(directory.path());
-    for _ in 0..3 {
-        shop.report(&reporter).unwrap_err();
-    }
+    let (shop, _directory, reporter) = in_an_outage(3);
     let tried: Vec<_> = shop.depot.requests().into_iter().map(|(key, _)| key).collect();
     shop.depot.turns(Weather::Fine);
     reporter.flush(PATIENCE).unwrap();
@@ -156,12 +159,7 @@ fn what_was_kept_without_an_answer_is_not_kept_twice() {
 
 #[test]
 fn damaged_files_are_put_aside_and_told_and_the_others_arrive() {
-    let (shop, directory) = (Shop::new(), tempfile::tempdir().unwrap());
-    shop.depot.turns(Weather::Unreachable);
-    let reporter = shop.reporter(directory.path());
-    for _ in 0..20 {
-        shop.report(&reporter).unwrap_err();
-    }
+    let (shop, directory, reporter) = in_an_outage(20);
     drop(reporter);
     let files = bodies(directory.path());
     assert_eq!(files.len(), 40);
@@ -201,10 +199,7 @@ fn damaged_files_are_put_aside_and_told_and_the_others_arrive() {
 
 #[test]
 fn no_other_token_sends_what_waits() {
-    let (mut shop, directory) = (Shop::new(), tempfile::tempdir().unwrap());
-    shop.depot.turns(Weather::Unreachable);
-    let reporter = shop.reporter(directory.path());
-    shop.report(&reporter).unwrap_err();
+    let (mut shop, directory, reporter) = in_an_outage(1);
     drop(reporter);
     shop.depot.turns(Weather::Fine);
     let own = shop.token;
@@ -217,12 +212,6 @@ fn no_other_token_sends_what_waits() {
         let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
         assert!(!text.contains("s3cret"), "{}", file.display());
     }
-}
-
-fn files(directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(directory).expect("a directory");
-    let entries = entries.map(|entry| entry.expect("an entry").path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 #[test]
@@ -334,12 +323,7 @@ fn a_spool_that_cannot_be_opened_is_told_by_start_with_its_path() {
 
 #[test]
 fn a_batch_the_server_fails_on_holds_no_other_back() {
-    let (shop, directory) = (Shop::new(), tempfile::tempdir().unwrap());
-    shop.depot.turns(Weather::Unreachable);
-    let reporter = shop.reporter(directory.path());
-    for _ in 0..3 {
-        shop.report(&reporter).unwrap_err();
-    }
+    let (shop, _directory, reporter) = in_an_outage(3);
     shop.depot.fails_on(shop.depot.requests()[0].0.clone());
     shop.depot.turns(Weather::Fine);
     let flushed = reporter.flush(Duration::from_secs(6)).unwrap();
@@ -370,12 +354,7 @@ fn stopping_while_the_server_hangs_is_bounded_and_everything_is_on_disk() {
 #[test]
 fn fresh_reports_are_not_kept_back_by_what_waits_nor_that_by_them() {
     for interval in [20, 1].map(Duration::from_millis) {
-        let (shop, directory) = (Shop::new(), tempfile::tempdir().unwrap());
-        shop.depot.turns(Weather::Unreachable);
-        let reporter = shop.reporter(directory.path());
-        for _ in 0..20 {
-            shop.report(&reporter).unwrap_err();
-        }
+        let (shop, directory, reporter) = in_an_outage(20);
         drop(reporter);
         let old: Vec<_> = shop.depot.requests().into_iter().map(|(key, _)| key).collect();
         shop.depot.turns(Weather::Fine);

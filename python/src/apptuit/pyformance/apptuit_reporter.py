@@ -66,6 +66,11 @@ class FlushReport(NamedTuple):
     # Gone since the flush began; the ledger says why.
     dropped: int
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing waits any more and nothing was dropped."""
+        return self.spooled + self.queued + self.dropped == 0
+
 
 class Ledger(NamedTuple):
     """What became of every point: recorded = delivered + spooled + queued + the sum of dropped."""

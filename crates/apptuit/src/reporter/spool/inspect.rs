@@ -13,7 +13,8 @@ use super::shelf::{LEDGER, QUARANTINE, entries};
 use super::{Spool, SpoolOptions, lock, read_owner, trouble};
 use crate::client::Interrupt;
 use crate::reporter::flush::send_waiting;
-use crate::reporter::outbox::{OnFull, Outbox, QueueLimits, Replayed, Trip};
+use crate::reporter::outbox::{Outbox, Replayed, Trip};
+use crate::reporter::waiting::{OnFull, QueueLimits};
 use crate::reporter::{Ledger, PointSink};
 use crate::{Client, Error, Result};
 
