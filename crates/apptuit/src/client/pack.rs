@@ -95,7 +95,8 @@ impl Client {
                 Ok(()) => format!("the value is `{}`, expected a finite number", point.value()),
                 Err(error) => advice(error),
             };
-            refuse(Rejection::new(Some(index), point.name(), reason));
+            let sample = (point.timestamp(), point.value());
+            refuse(Rejection::new(Some(index), point.name(), reason).with_sample(Some(sample)));
         }
         packing.finish();
     }
