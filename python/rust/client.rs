@@ -155,6 +155,7 @@ impl Settings {
             .endpoint(&self.endpoint)
             .global_tags(self.global_tags.clone())
             .sanitizer(self.sanitizer)
+            .unchecked_series()
             .user_agent(&self.user_agent)
             .compression(self.packing.0)
             .pack_effort(self.packing.1)

@@ -65,7 +65,7 @@ impl Outgoing {
 /// The points of a list; the first that cannot be sent is an error which names it.
 pub(crate) fn points(list: &Bound<'_, PyList>, rules: &Rules<'_>) -> PyResult<Outgoing> {
     let (py, is_grouped) = (list.py(), list.len() > MAX_IN_ORDER);
-    let (mut names, mut out) = (Names::new(rules), Outgoing::default());
+    let (mut names, mut out) = (Names::new(rules, Kind::Points), Outgoing::default());
     out.order.reserve_exact(if is_grouped { list.len() } else { 0 });
     for (index, item) in list.iter().enumerate() {
         let refused = |why: PyErr| errors::refused(py, index, &item, why);
@@ -100,7 +100,7 @@ pub(crate) fn points(list: &Bound<'_, PyList>, rules: &Rules<'_>) -> PyResult<Ou
 /// The series of a list; the first that cannot be sent is an error which names it.
 pub(crate) fn series(list: &Bound<'_, PyList>, rules: &Rules<'_>) -> PyResult<Outgoing> {
     let py = list.py();
-    let mut names = Names::new(rules);
+    let mut names = Names::new(rules, Kind::Series);
     let mut all = Vec::with_capacity(list.len());
     for (index, item) in list.iter().enumerate() {
         let refused = |why: PyErr| errors::refused(py, index, &item, why);
@@ -120,9 +120,18 @@ pub(crate) fn series(list: &Bound<'_, PyList>, rules: &Rules<'_>) -> PyResult<Ou
     Ok(Outgoing { series: all, ..Outgoing::default() })
 }
 
+/// What has the names of a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Points,
+    /// Without a rule for names, series go out under any.
+    Series,
+}
+
 /// The names of a call, each converted and checked once.
 struct Names<'a> {
     rules: &'a Rules<'a>,
+    kind: Kind,
     sent: Vec<TimeSeriesName>,
     ids: HashMap<TimeSeriesName, u32>,
     /// By their places in memory, where they stay as long as they are here.
@@ -130,8 +139,8 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn new(rules: &'a Rules<'a>) -> Self {
-        Self { rules, sent: Vec::new(), ids: HashMap::new(), shared: HashMap::new() }
+    fn new(rules: &'a Rules<'a>, kind: Kind) -> Self {
+        Self { rules, kind, sent: Vec::new(), ids: HashMap::new(), shared: HashMap::new() }
     }
 
     fn id_of_shared(&mut self, py: Python<'_>, name: &Arc<SharedName>) -> PyResult<u32> {
@@ -149,7 +158,7 @@ impl<'a> Names<'a> {
         match self.ids.entry(name) {
             Entry::Occupied(known) => Ok(*known.get()),
             Entry::Vacant(vacant) => {
-                self.rules.check(vacant.key())?;
+                self.rules.check(vacant.key(), self.kind)?;
                 self.sent.push(vacant.key().clone());
                 Ok(*vacant.insert(id))
             }
@@ -159,13 +168,15 @@ impl<'a> Names<'a> {
 
 impl Rules<'_> {
     /// Refuses a name that the client would not send.
-    fn check(&self, name: &TimeSeriesName) -> PyResult<()> {
+    fn check(&self, name: &TimeSeriesName, kind: Kind) -> PyResult<()> {
         let merged = name.with_tags(name.tags().merged_over(self.global_tags));
         if merged.tags().is_empty() {
             let why = "give it one, or set global tags or APPTUIT_TAGS";
             return Err(value_error(format!("`{name}` has no tags: {why}")));
         }
-        self.sanitizer.name(&merged).map_err(|error| value_error(error.to_string()))?;
-        Ok(())
+        let is_unchecked = kind == Kind::Series && self.sanitizer == Sanitizer::Off;
+        let checked =
+            if is_unchecked { merged.check_tags() } else { self.sanitizer.name(&merged).map(drop) };
+        checked.map_err(|error| value_error(error.to_string()))
     }
 }

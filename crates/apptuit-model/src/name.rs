@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::Tags;
+use crate::limits::MAX_TAGS;
+use crate::{NameError, Tags};
 
 /// A metric and its tags: the identity of a series.
 ///
@@ -44,6 +45,20 @@ impl TimeSeriesName {
     #[must_use]
     pub fn with_tags(&self, tags: Tags) -> Self {
         Self { metric: self.metric.clone(), tags }
+    }
+
+    /// Whether the number of its tags is one that can be sent, whatever it is called.
+    ///
+    /// # Errors
+    ///
+    /// It has no tags, or more than [`MAX_TAGS`].
+    pub fn check_tags(&self) -> Result<(), NameError> {
+        let metric = || self.metric.to_string();
+        match self.tags.len() {
+            0 => Err(NameError::NoTags { metric: metric() }),
+            1..=MAX_TAGS => Ok(()),
+            tags => Err(NameError::TooManyTags { metric: metric(), tags }),
+        }
     }
 }
 

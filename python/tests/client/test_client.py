@@ -195,6 +195,25 @@ def test_points_that_cannot_be_sent_are_refused_before_anything_is_sent(server: 
     assert server.requests == []
 
 
+def test_series_go_out_under_any_name_without_a_sanitize_mode(server: Recorder) -> None:
+    odd = TimeSeries("a metric with spaces!", {"k ey": "v"}, [1], [1])
+    asking = client(server, sanitize_mode=None, global_tags={"also odd": "x"})
+    asking.send_timeseries([odd])
+    (sent,) = server.points
+    assert sent["metric"] == "a metric with spaces!"
+    assert sent["tags"] == {"k ey": "v", "also odd": "x"}
+    # A rule is one for series too.
+    client(server).send_timeseries([odd])
+    assert server.points[-1]["metric"] == "a_metric_with_spaces_"
+    assert server.points[-1]["tags"] == {"k_ey": "v"}
+    # The number of tags is checked all the same, of a series without points too.
+    crowded = {f"k {n}": "v" for n in range(26)}
+    for tags, text in [({}, "no tags"), (crowded, "26")]:
+        with pytest.raises(ValueError, match=text):
+            client(server, sanitize_mode=None).send_timeseries([odd, TimeSeries("a b", tags)])
+    assert len(server.requests) == 2
+
+
 def test_nothing_to_send_makes_no_request(server: Recorder) -> None:
     empty: list[Any] = [None, [], (), iter([])]
     for nothing in empty:

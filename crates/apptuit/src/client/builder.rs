@@ -27,6 +27,7 @@ pub struct ClientBuilder {
     reads_environment: bool,
     reads_environment_tags: bool,
     sanitizer: Sanitizer,
+    unchecked_series: bool,
     retry: RetryPolicy,
     timeout: Duration,
     query_timeout: Duration,
@@ -87,6 +88,14 @@ impl ClientBuilder {
     #[must_use]
     pub fn sanitizer(mut self, sanitizer: Sanitizer) -> Self {
         self.sanitizer = sanitizer;
+        self
+    }
+
+    /// Under [`Sanitizer::Off`], series go out under any metric and tag keys: of their names only
+    /// the number of tags is checked. Default: they are checked like those of points.
+    #[must_use]
+    pub fn unchecked_series(mut self) -> Self {
+        self.unchecked_series = true;
         self
     }
 
@@ -191,6 +200,7 @@ impl ClientBuilder {
             user_agent: self.user_agent,
             global_tags,
             sanitizer: self.sanitizer,
+            unchecked_series: self.unchecked_series,
             retry: self.retry,
             timeout: self.timeout,
             query_timeout: self.query_timeout,
@@ -217,6 +227,7 @@ impl Default for ClientBuilder {
             reads_environment: true,
             reads_environment_tags: true,
             sanitizer: Sanitizer::default(),
+            unchecked_series: false,
             retry: RetryPolicy::default(),
             timeout: TIMEOUT,
             query_timeout: QUERY_TIMEOUT,

@@ -60,6 +60,7 @@ struct Settings {
     user_agent: String,
     global_tags: Tags,
     sanitizer: Sanitizer,
+    unchecked_series: bool,
     retry: RetryPolicy,
     timeout: Duration,
     query_timeout: Duration,

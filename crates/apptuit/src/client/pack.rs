@@ -155,9 +155,7 @@ impl Client {
         let (sanitizer, global) = (self.0.sanitizer, &self.0.global_tags);
         let merged = name.with_tags(name.tags().merged_over(global));
         let mut clean = sanitizer.name(&merged)?;
-        if clean.tags().is_empty() {
-            return Err(NameError::NoTags { metric: name.metric().to_owned() });
-        }
+        clean.check_tags()?;
         if clean.tags().len() < merged.tags().len() {
             // Keys have become one: the series' own tag wins over a global one.
             let own = sanitizer.name(name)?;
@@ -168,6 +166,16 @@ impl Client {
             self.0.warnings.metric(name.metric(), clean.metric());
         }
         Ok(clean)
+    }
+
+    /// The name of a series as it travels: sanitised and checked, or as it is.
+    fn outgoing_series(&self, name: &TimeSeriesName) -> Result<TimeSeriesName, NameError> {
+        if self.0.sanitizer != Sanitizer::Off || !self.0.unchecked_series {
+            return self.outgoing_name(name);
+        }
+        let merged = name.with_tags(name.tags().merged_over(&self.0.global_tags));
+        merged.check_tags()?;
+        Ok(merged)
     }
 
     /// The packer that was used last, or a new one: one that has worked keeps its memory.
@@ -205,7 +213,7 @@ impl<'c, F: FnMut(Body)> Packing<'c, F> {
     }
 
     fn begin(&mut self, name: &TimeSeriesName) -> Result<(), NameError> {
-        let name = self.client.outgoing_name(name)?;
+        let name = self.client.outgoing_series(name)?;
         self.packer.begin_series(&name);
         Ok(())
     }

@@ -28,7 +28,8 @@ impl Client {
         self.send_until(points, &Interrupt::new())
     }
 
-    /// Sends whole series, each name sanitised and checked once.
+    /// Sends whole series, each name sanitised and checked once (see also
+    /// [`ClientBuilder::unchecked_series`](super::ClientBuilder::unchecked_series)).
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! What goes out, what stays, and what a refusal says.
 
 use apptuit::client::{MockTransport, Response, WarningKind};
-use apptuit::{DataPoint, ErrorKind, Sanitizer, TimeSeries, Timestamp};
+use apptuit::{DataPoint, ErrorKind, Sanitizer, Tags, TimeSeries, TimeSeriesName, Timestamp};
 use serde_json::json;
 
 use crate::{client_of, json_of, point};
@@ -339,4 +339,33 @@ fn points_of_series_in_any_order_keep_their_names() {
     let sent = json_of(&server.requests()[0]);
     let sent: Vec<_> = sent.as_array().unwrap().iter().map(|one| one["metric"].clone()).collect();
     assert_eq!(sent, ["a", "b", "a", "b", "b", "c", "a"]);
+}
+
+#[test]
+fn series_go_out_under_any_name_if_they_are_not_to_be_checked_and_there_is_no_rule() {
+    let of = |metric: &str, tags: Vec<(String, String)>| {
+        TimeSeries::from_points(TimeSeriesName::new(metric, Tags::from_iter(tags)), [(at(1), 1.0)])
+    };
+    let tag = |key: &str| (key.to_owned(), "v".to_owned());
+    let odd = || of("a metric with spaces!", vec![tag("k ey")]);
+    let crowded = of("crowded", (0..26).map(|n| tag(&format!("k{n}"))).collect());
+
+    let server = MockTransport::new();
+    let client = client_of(&server).sanitizer(Sanitizer::Off).unchecked_series().build().unwrap();
+    let error = client.send_series(&[of("bare", vec![]), odd(), crowded]).unwrap_err();
+    let refused: Vec<_> = error.rejected().iter().map(|one| one.name().metric()).collect();
+    assert_eq!(refused, ["bare", "crowded"]);
+    let sent = json_of(&server.requests()[0]);
+    assert_eq!(sent[0]["metric"], "a metric with spaces!");
+    assert_eq!(sent[0]["tags"], json!({"k ey": "v"}));
+    // Points are checked, and a rule is one for series too.
+    let error = client.send(&[DataPoint::new(("a b", [("k", "v")]), at(1), 1.0)]).unwrap_err();
+    assert_eq!(error.rejected().len(), 1);
+    let client = client_of(&server).unchecked_series().build().unwrap();
+    client.send_series(&[odd()]).unwrap();
+    assert_eq!(json_of(&server.requests()[1])[0]["metric"], "a_metric_with_spaces_");
+
+    let client = client_of(&server).sanitizer(Sanitizer::Off).build().unwrap();
+    assert_eq!(client.send_series(&[odd()]).unwrap_err().rejected().len(), 1);
+    assert_eq!(server.requests().len(), 2);
 }
