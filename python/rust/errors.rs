@@ -130,20 +130,16 @@ type Refusal = (String, Option<u16>, u64, u64, Py<PyList>);
 fn refusal(py: Python<'_>, error: &Error, sent: &Outgoing) -> PyResult<Refusal> {
     let errors = PyList::empty(py);
     for rejection in sent.sorted(error.rejected()) {
-        errors.append(entry(py, rejection, sent)?)?;
+        errors.append(entry(py, rejection)?)?;
     }
     Ok((text(error), error.status(), error.succeeded(), error.failed(), errors.unbind()))
 }
 
 /// `{"datapoint": {...}, "error": "..."}`, with as much of the point as is known.
-fn entry<'py>(
-    py: Python<'py>,
-    rejection: &Rejection,
-    sent: &Outgoing,
-) -> PyResult<Bound<'py, PyDict>> {
+fn entry<'py>(py: Python<'py>, rejection: &Rejection) -> PyResult<Bound<'py, PyDict>> {
     let datapoint = PyDict::new(py);
     datapoint.set_item("metric", rejection.name().metric())?;
-    if let Some((timestamp, value)) = sent.sample(rejection) {
+    if let Some((timestamp, value)) = rejection.sample() {
         datapoint.set_item("timestamp", values::seconds(py, timestamp)?)?;
         datapoint.set_item("value", value)?;
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use apptuit::client::Interrupt;
 use apptuit::{
     Client, DataPoint as Point, Error, Rejection, Sanitizer, Tags, TimeSeries as Series,
-    TimeSeriesName, Timestamp,
+    TimeSeriesName,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -43,15 +43,6 @@ impl Outgoing {
         } else {
             client.send_series_until(&self.series, interrupt)
         }
-    }
-
-    /// The instant and the value of a point that was refused.
-    pub(crate) fn sample(&self, refused: &Rejection) -> Option<(Timestamp, f64)> {
-        let index = refused.index()?;
-        if let Some(point) = self.points.get(index) {
-            return Some((point.timestamp(), point.value()));
-        }
-        self.series.get(index)?.iter().nth(refused.point()?)
     }
 
     /// Refusals in the order in which the points were given.

@@ -95,7 +95,8 @@ pub fn collect_each(
 ) -> LeftOut {
     let (mut left, mut merged) = (LeftOut::default(), Merged::default());
     let metrics = registry.report();
-    let shared = Shared::of(&metrics);
+    let names: Vec<_> = metrics.iter().map(readable).collect();
+    let shared = Shared::of(names.iter().flatten().map(|name| &**name));
     let mut text = String::new();
     let mut hand_out = |name: &TimeSeriesName, fields: Fields| {
         let mut non_finite = 0;
@@ -111,8 +112,8 @@ pub fn collect_each(
         }
         non_finite
     };
-    for metric in metrics {
-        match readable(&metric) {
+    for (metric, name) in metrics.iter().zip(names) {
+        match name {
             Ok(name) if shared.has(&name) => merged.add(name.into_owned(), metric.fields()),
             Ok(name) => left.non_finite += hand_out(&name, metric.fields()),
             Err(reason) => left.skipped.push(Skipped { name: plain_text(&metric.name), reason }),
@@ -132,10 +133,9 @@ struct Shared {
 }
 
 impl Shared {
-    fn of(metrics: &[Metric]) -> Self {
+    fn of<'n>(names: impl Iterator<Item = &'n TimeSeriesName>) -> Self {
         let hasher = foldhash::fast::RandomState::default();
-        let names = metrics.iter().filter_map(|metric| readable(metric).ok());
-        let mut hashes: Vec<_> = names.map(|name| hasher.hash_one(&*name)).collect();
+        let mut hashes: Vec<_> = names.map(|name| hasher.hash_one(name)).collect();
         hashes.sort_unstable();
         let shared = hashes.windows(2).filter(|two| two[0] == two[1]).map(|two| two[0]);
         Self { hashes: shared.collect(), hasher }

@@ -65,7 +65,17 @@ impl Tags {
         if self.is_empty() {
             return lower.clone();
         }
-        lower.pairs().iter().chain(self.pairs()).cloned().collect()
+        // Both are in order, so that they only need to be laid side by side.
+        let (mut own, mut lower) = (self.pairs(), lower.pairs());
+        let mut merged = Vec::with_capacity(own.len() + lower.len());
+        while let ([mine, after_mine @ ..], [theirs, after_theirs @ ..]) = (own, lower) {
+            let order = mine.0.cmp(&theirs.0);
+            merged.push(if order.is_gt() { theirs } else { mine }.clone());
+            own = if order.is_le() { after_mine } else { own };
+            lower = if order.is_ge() { after_theirs } else { lower };
+        }
+        merged.extend(own.iter().chain(lower).cloned());
+        Self(Some(merged.into()))
     }
 
     /// These tags and one more; a tag of the same key is replaced.
@@ -141,6 +151,20 @@ mod tests {
     fn merging_keeps_own_values_and_adds_the_others() {
         let merged = Tags::from([("b", "own")]).merged_over(&Tags::from([("a", "x"), ("b", "y")]));
         assert_eq!(merged.to_string(), "{a:x, b:own}");
+    }
+
+    #[test]
+    fn merging_is_the_same_as_telling_the_lower_tags_first() {
+        // Each key is in neither, in one, or in both.
+        for case in 0..1_u32 << 10 {
+            let side = |bits: u32, value: &str| -> Tags {
+                let keys = "abcde".chars().enumerate().filter(|(n, _)| bits >> n & 1 == 1);
+                keys.map(|(_, key)| (key.to_string(), value)).collect()
+            };
+            let (own, lower) = (side(case >> 5, "own"), side(case, "lower"));
+            let told: Tags = lower.iter().chain(own.iter()).collect();
+            assert_eq!(own.merged_over(&lower), told, "{own} over {lower}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use apptuit_model::TimeSeriesName;
+use apptuit_model::{TimeSeriesName, Timestamp};
 
 use crate::client::{RetryAfter, shortened};
 
@@ -257,6 +257,7 @@ pub struct Rejection {
     index: Option<usize>,
     point: Option<usize>,
     name: TimeSeriesName,
+    sample: Option<(Timestamp, f64)>,
     reason: String,
 }
 
@@ -266,13 +267,23 @@ impl Rejection {
         name: impl Into<TimeSeriesName>,
         reason: impl Into<String>,
     ) -> Self {
-        Self { index, point: None, name: name.into(), reason: reason.into() }
+        Self { index, point: None, name: name.into(), sample: None, reason: reason.into() }
     }
 
-    /// The same, as the point at this place of its series.
-    pub(crate) fn at_point(mut self, point: Option<usize>) -> Self {
-        self.point = point;
+    /// The same, of a point with this instant and value.
+    pub(crate) fn with_sample(mut self, sample: Option<(Timestamp, f64)>) -> Self {
+        self.sample = sample;
         self
+    }
+
+    /// The same point by another place, and the name that the caller has for its series.
+    pub(crate) fn called(&mut self, index: usize, name: TimeSeriesName) {
+        (self.index, self.name) = (Some(index), name);
+    }
+
+    /// The point by its place in its series.
+    pub(crate) fn at_point(&mut self, point: Option<usize>) {
+        self.point = point;
     }
 
     /// The same, its place counted from `offset` earlier.
@@ -296,6 +307,12 @@ impl Rejection {
     /// The series it belongs to, as the caller named it.
     pub fn name(&self) -> &TimeSeriesName {
         &self.name
+    }
+
+    /// Its instant and its value; `None` if the server named a point nobody sent, and if it stands for a
+    /// series or a metric.
+    pub fn sample(&self) -> Option<(Timestamp, f64)> {
+        self.sample
     }
 
     /// What is wrong with it.

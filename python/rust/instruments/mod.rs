@@ -7,6 +7,7 @@ mod amount;
 mod counter;
 mod gauge;
 mod histogram;
+mod measurement;
 mod meter;
 mod spread;
 mod timer;
@@ -15,9 +16,10 @@ pub(crate) use amount::Said;
 pub(crate) use counter::Counter;
 pub(crate) use gauge::{CallbackGauge, Gauge, SimpleGauge};
 pub(crate) use histogram::Histogram;
+pub(crate) use measurement::TimerContext;
 pub(crate) use meter::Meter;
 pub(crate) use spread::checked;
-pub(crate) use timer::{Timer, TimerContext};
+pub(crate) use timer::Timer;
 
 use pyo3::prelude::*;
 

@@ -1,15 +1,15 @@
-//! The timer, and its measurements.
+//! The timer.
 
 use std::sync::OnceLock;
 
-use apptuit::metrics::{self, Start, SystemClock};
+use apptuit::metrics::{self, SystemClock};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::amount::Said;
 use super::finite;
+use super::measurement::TimerContext;
 use super::spread::{ALPHA, Given, GivenSample, SIZE, checked, sampling};
 use crate::clock::{self, GivenClock};
 use crate::snapshot::Snapshot;
@@ -18,15 +18,15 @@ use crate::snapshot::Snapshot;
 #[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
 pub(crate) struct Timer(OnceLock<Durations>);
 
-struct Durations {
-    native: metrics::Timer,
-    given: Given,
+pub(super) struct Durations {
+    pub(super) native: metrics::Timer,
+    pub(super) given: Given,
     /// Above this many seconds the signal `call_too_long` is sent.
-    threshold: Option<f64>,
+    pub(super) threshold: Option<f64>,
     /// Told of each duration.
     sink: Option<Py<PyAny>>,
     /// Whether recording is a matter of Rust alone.
-    is_plain: bool,
+    pub(super) is_plain: bool,
 }
 
 impl Durations {
@@ -47,7 +47,7 @@ impl Durations {
     }
 
     /// Takes a duration in; one below zero is left out, as when a clock was turned back.
-    fn record(&self, py: Python<'_>, seconds: f64) -> PyResult<()> {
+    pub(super) fn record(&self, py: Python<'_>, seconds: f64) -> PyResult<()> {
         if seconds < 0.0 {
             return Ok(());
         }
@@ -81,7 +81,7 @@ impl Timer {
     }
 
     #[inline]
-    fn durations(&self) -> &Durations {
+    pub(super) fn durations(&self) -> &Durations {
         self.0.get_or_init(|| Durations::of(SIZE, ALPHA, Given::default(), None, None))
     }
 
@@ -127,16 +127,7 @@ impl Timer {
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<TimerContext> {
-        let durations = slf.get().durations();
-        let started = match &durations.given.clock {
-            Some(clock) => Started::Given(clock.read(slf.py())?),
-            None => Started::Native(durations.native.instant()),
-        };
-        // Only the signal is told of them.
-        let said = durations.threshold.is_some().then(|| {
-            Box::new((args.clone().unbind(), kwargs.map(|kwargs| kwargs.clone().unbind())))
-        });
-        Ok(TimerContext { timer: slf.clone().unbind(), started, said })
+        TimerContext::begin(slf, args, kwargs)
     }
 
     /// Takes a duration in, in seconds.
@@ -245,93 +236,5 @@ impl Timer {
         let Some(durations) = self.0.get() else { return Ok(()) };
         durations.sink.iter().try_for_each(|sink| visit.call(sink))?;
         durations.given.traverse(&visit)
-    }
-}
-
-/// When a measurement began.
-#[derive(Clone, Copy)]
-enum Started {
-    Native(Start),
-    /// In seconds of Python's clock.
-    Given(f64),
-}
-
-/// What the signal is told: arguments by position and by name.
-type Arguments = (Py<PyTuple>, Option<Py<PyDict>>);
-
-/// One measurement of a timer, under way.
-#[pyclass(frozen, module = "apptuit.metrics")]
-pub(crate) struct TimerContext {
-    timer: Py<Timer>,
-    started: Started,
-    said: Option<Box<Arguments>>,
-}
-
-impl TimerContext {
-    #[inline]
-    fn finish(&self, py: Python<'_>) -> PyResult<f64> {
-        let durations = self.timer.get().durations();
-        match self.started {
-            Started::Native(start) if durations.is_plain => {
-                Ok(durations.native.record_since(start).unwrap_or_default().as_secs_f64())
-            }
-            started => self.finish_aloud(py, durations, started),
-        }
-    }
-
-    /// Ends a measurement that Python's clock, sample, sink or signal is part of.
-    #[inline(never)]
-    fn finish_aloud(
-        &self,
-        py: Python<'_>,
-        durations: &Durations,
-        started: Started,
-    ) -> PyResult<f64> {
-        let elapsed = match (started, &durations.given.clock) {
-            (Started::Given(started), Some(clock)) => clock.read(py)? - started,
-            (Started::Native(start), _) => durations.native.since(start).as_secs_f64(),
-            (Started::Given(_), None) => 0.0,
-        };
-        durations.record(py, elapsed)?;
-        let threshold = durations.threshold.filter(|threshold| *threshold != 0.0);
-        if let (Some(threshold), Some(said)) = (threshold, &self.said)
-            && threshold < elapsed
-        {
-            let (args, kwargs) = &**said;
-            let module = py.import(intern!(py, "apptuit.metrics._signals"))?;
-            module.call_method1(intern!(py, "send"), (&self.timer, elapsed, args, kwargs))?;
-        }
-        Ok(elapsed)
-    }
-}
-
-#[pymethods]
-impl TimerContext {
-    /// Records the time since the start and returns it, in seconds.
-    fn stop(&self, py: Python<'_>) -> PyResult<f64> {
-        self.finish(py)
-    }
-
-    fn __enter__(slf: Py<Self>) -> Py<Self> {
-        slf
-    }
-
-    #[pyo3(signature = (exc_type, exc, traceback))]
-    fn __exit__(
-        &self,
-        py: Python<'_>,
-        exc_type: Said<'_, '_>,
-        exc: Said<'_, '_>,
-        traceback: Said<'_, '_>,
-    ) -> PyResult<()> {
-        // An exception in the block is measured like any other way out of it, and goes on.
-        let _ = (exc_type, exc, traceback);
-        self.finish(py).map(drop)
-    }
-
-    /// The timer it is a measurement of.
-    #[getter]
-    fn timer(&self, py: Python<'_>) -> Py<Timer> {
-        self.timer.clone_ref(py)
     }
 }

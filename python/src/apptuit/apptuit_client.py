@@ -78,8 +78,10 @@ class Apptuit:
     `token` is looked up in `APPTUIT_API_TOKEN` if it is not given, and `api_endpoint` in
     `APPTUIT_API_ENDPOINT`. `global_tags` go with every point; without any, those of `APPTUIT_TAGS`
     do, unless `ignore_environ_tags`. `sanitize_mode` is "prometheus", "apptuit", or None to send
-    names as they are: those of points are checked then, those of series are not. `compression` is "default", "fast" (somewhat larger bodies of points,
-    sooner made; series are packed as by default), "gzip" or "none".
+    names as they are: those of points are checked then, those of series are not.
+
+    `compression` is "default", "fast" (somewhat larger bodies of points, sooner made; series are
+    packed as by default), "gzip" or "none".
 
     `transport` is called instead of using the network, as
     `transport(method, url, headers, body, timeout)`, for a `(status, headers, body)`; the body is

@@ -55,7 +55,8 @@ def test_f54_cpu_time_of_user_and_system(world: World) -> None:
 def test_f55_memory_in_bytes(world: World) -> None:
     report()
     arrived = world.value("python_memory_usage_bytes_count", type="main")
-    assert arrived == pytest.approx(usage("ru_maxrss") * 1024, rel=0.2)
+    # The system counts the highest in steps, so it may lag behind.
+    assert 10_000_000 < arrived <= 1.1 * 1024 * usage("ru_maxrss")
     kinds = ("shared", "unshared", "unshared_stack_size")
     parts = [world.value("python_memory_usage_bytes_count", type=kind) for kind in kinds]
     assert min(parts) >= 0
@@ -116,7 +117,8 @@ def test_f62_threads(world: World) -> None:
     with waiting(daemons=2, others=3):
         report()
     after = {kind: world.value("python_thread_value", type=kind) for kind in kinds}
-    assert after == {"alive": before["alive"] + 3, "demon": before["demon"] + 2, "dummy": 0.0}
+    more = {kind: after[kind] - before[kind] for kind in kinds}
+    assert more == {"alive": 3, "demon": 2, "dummy": 0}
     assert before["alive"] >= 1
 
 

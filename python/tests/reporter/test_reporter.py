@@ -199,7 +199,7 @@ def test_a_failed_batch_is_told_to_the_handler_and_raised(server: Recorder) -> N
         reporter(server, registry, error_handler=handler).report_now(timestamp=60)
     assert (raised.value.status_code, raised.value.success, raised.value.failed) == (None, 0, 1)
     assert "failed to send 1 out of 1 points" in raised.value.msg
-    named = {"datapoint": {"metric": "c.count", "tags": tags}, "error": "no"}
+    named = {"datapoint": {**point, "metric": "c.count"}, "error": "no"}
     assert handler.calls == [(400, 0, 1, [named])]
 
 

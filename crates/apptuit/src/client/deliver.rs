@@ -191,7 +191,9 @@ impl Delivery {
         let refused = points.iter().enumerate();
         self.rejected.extend(
             refused
-                .map(|(place, point)| Rejection::new(Some(offset + place), point.name(), &reason)),
+                .map(|(place, point)| Rejection::new(Some(offset + place), point.name(), &reason))
+                .zip(&points)
+                .map(|(refused, point)| refused.with_sample(Some(sample(point)))),
         );
     }
 
@@ -278,13 +280,19 @@ fn rejections(answer: &PutAnswer, offset: usize, points: &[DataPoint]) -> Vec<Re
             });
             places.get(&(echoed.name(), echoed.timestamp())).copied()
         });
-        let name = place.and_then(|place| points.get(place)).map(|point| point.name().clone());
+        let sent = place.and_then(|place| points.get(place));
+        let name = sent.map(|point| point.name().clone());
         let name = name.or_else(|| echoed.map(|point| point.name().clone()));
         // Whatever is echoed, it is shown rather than dropped.
         let name = name.unwrap_or_else(|| TimeSeriesName::from(error.datapoint.as_str()));
         Rejection::new(place.map(|place| offset + place), name, &error.error)
+            .with_sample(sent.map(sample))
     };
     answer.errors.iter().map(&mut rejection).collect()
+}
+
+fn sample(point: &DataPoint) -> (Timestamp, f64) {
+    (point.timestamp(), point.value())
 }
 
 fn counted(points: u64) -> String {

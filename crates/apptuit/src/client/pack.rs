@@ -7,6 +7,7 @@ use apptuit_model::body_key::{self, Half};
 use apptuit_model::limits::BATCH_POINTS;
 use apptuit_model::wire::PutPacker;
 use apptuit_model::{DataPoint, NameError, Sanitizer, TimeSeries, TimeSeriesName, Timestamp};
+use foldhash::fast::RandomState;
 
 use super::Client;
 use super::body::{Body, new_key};
@@ -70,7 +71,8 @@ impl Client {
         ready: impl FnMut(Body),
     ) {
         let mut packing = Packing::new(self, points.len(), ready);
-        let mut known: HashMap<&TimeSeriesName, Result<TimeSeriesName, NameError>> = HashMap::new();
+        let mut known: HashMap<&TimeSeriesName, Result<TimeSeriesName, NameError>, RandomState> =
+            HashMap::default();
         let mut current: Option<(&TimeSeriesName, Result<(), NameError>)> = None;
         for (index, point) in points.iter().enumerate() {
             let named = match &current {
@@ -95,7 +97,8 @@ impl Client {
                 Ok(()) => format!("the value is `{}`, expected a finite number", point.value()),
                 Err(error) => advice(error),
             };
-            refuse(Rejection::new(Some(index), point.name(), reason));
+            let sample = (point.timestamp(), point.value());
+            refuse(Rejection::new(Some(index), point.name(), reason).with_sample(Some(sample)));
         }
         packing.finish();
     }

@@ -161,7 +161,7 @@ impl Sent {
             if let Some(place) = rejection.index() {
                 let index = index_of(place);
                 let name = name_of(index).unwrap_or(rejection.name()).clone();
-                *rejection = Rejection::new(Some(index), name, rejection.reason());
+                rejection.called(index, name);
             }
         }
     }
@@ -187,8 +187,8 @@ impl Sent {
                 let finite = one.values().iter().enumerate().filter(|(_, value)| value.is_finite());
                 finite.map(|(point, _)| point).nth(place)
             };
-            *rejection =
-                Rejection::new(Some(index), one.name(), rejection.reason()).at_point(point);
+            rejection.called(index, one.name().clone());
+            rejection.at_point(point);
         }
     }
 

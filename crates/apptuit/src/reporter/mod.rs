@@ -102,7 +102,7 @@ struct Shared {
 }
 
 impl Reporter {
-    /// A reporter of `source`, a [`Registry`](crate::metrics::Registry) as a rule, to `sink`, a
+    /// A reporter of `source`, a [`Registry`] as a rule, to `sink`, a
     /// [`Client`](crate::Client) as a rule.
     pub fn builder(
         source: impl MetricSource + 'static,

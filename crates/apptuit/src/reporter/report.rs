@@ -205,7 +205,7 @@ impl Batch {
             if let Some(place) = rejection.index() {
                 let index = place + places.partition_point(|before| *before <= place);
                 let name = points.get(index).map_or(rejection.name(), DataPoint::name).clone();
-                *rejection = Rejection::new(Some(index), name, rejection.reason());
+                rejection.called(index, name);
             }
         }
         self.rejected.extend(stayed);

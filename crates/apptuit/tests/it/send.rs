@@ -193,7 +193,7 @@ fn a_refused_point_of_a_series_is_told_under_the_series() {
     let error = client.send_series(&series).unwrap_err();
     let rejection = &error.rejected()[0];
     assert_eq!((rejection.index(), rejection.name().metric()), (Some(1), "b"));
-    assert_eq!(rejection.point(), Some(0));
+    assert_eq!((rejection.point(), rejection.sample()), (Some(0), Some((at(1), 1.0))));
 }
 
 /// The message of a put of two points that the server answers so.

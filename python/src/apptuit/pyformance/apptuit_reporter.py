@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import threading
 import time
@@ -15,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 from .. import _native
 from .._native import DataPoint
 from ..apptuit_client import _DEFAULT_ENDPOINT, Apptuit, _retries
-from ..exceptions import ApptuitSendException, ApptuitTypeError, ApptuitValueError, shown
+from ..exceptions import ApptuitSendException
 from ..metrics import MetricsRegistry, global_registry
 from ..timeseries import decode_metric
-from ..utils import _get_tags_from_environment, strtobool
-from . import _dump, _lifetime
+from . import _dump, _lifetime, _settings
+from ._settings import DISABLE_HOST_TAG
 from .process_metrics import ProcessMetrics
 
 if TYPE_CHECKING:
@@ -43,7 +42,6 @@ __all__ = [
 ]
 
 BATCH_SIZE = 50_000
-DISABLE_HOST_TAG = "APPTUIT_DISABLE_HOST_TAG"
 SPOOL_DIR = "APPTUIT_SPOOL_DIR"
 
 # The reporter's metrics about itself: three counters of points, a timer of requests in seconds.
@@ -149,7 +147,7 @@ class ApptuitReporter:
         flush_on_sigterm: bool = False,
     ) -> None:
         self.registry = global_registry() if registry is None else _dump.checked(registry)
-        self.reporting_interval = _interval(reporting_interval)
+        self.reporting_interval = _settings.interval(reporting_interval)
         self.client = Apptuit(
             token=token,
             api_endpoint=api_endpoint,
@@ -160,18 +158,18 @@ class ApptuitReporter:
         )
         self.token = self.client.token
         self.endpoint = self.client.endpoint
-        self.prefix = _prefix(prefix)
-        self.tags = _tags(tags, disable_host_tag)
+        self.prefix = _settings.prefix(prefix)
+        self.tags = _settings.tags(tags, disable_host_tag)
         self._worker_id = worker_id
         self._tag_worker()
-        self.error_handler = _handler(error_handler)
+        self.error_handler = _settings.handler(error_handler)
         self.retry_count = _retries(retry_count, retry)
         self.spool_dir = os.environ.get(SPOOL_DIR) or None
         if spool_dir is not None and spool_dir != "":
-            self.spool_dir = _folder(spool_dir)
-        self.queue_points = _size("queue_points", queue_points)
-        self.queue_bytes = _size("queue_bytes", queue_bytes)
-        self.on_queue_full = _on_full(on_queue_full)
+            self.spool_dir = _settings.folder(spool_dir)
+        self.queue_points = _settings.size("queue_points", queue_points)
+        self.queue_bytes = _settings.size("queue_bytes", queue_bytes)
+        self.on_queue_full = _settings.on_full(on_queue_full)
         self.flush_on_sigterm = flush_on_sigterm
         self.process_metrics = ProcessMetrics(self.registry) if collect_process_metrics else None
         self._clock: Any = time
@@ -223,7 +221,7 @@ class ApptuitReporter:
 
         What could not be delivered is on disk then, if there is a spool.
         """
-        timeout = _timeout(timeout)
+        timeout = _settings.timeout(timeout)
         stopping = self._take()
         late = None if stopping is None else stopping.stop(timeout)
         if late is not None:
@@ -247,7 +245,7 @@ class ApptuitReporter:
 
         What could not be delivered is no error: the answer tells.
         """
-        return FlushReport(*self._own().flush(_timeout(timeout)))
+        return FlushReport(*self._own().flush(_settings.timeout(timeout)))
 
     def ledger(self) -> Ledger:
         """Tell what became of every point so far."""
@@ -362,66 +360,3 @@ class ApptuitReporter:
         except BaseException:
             # Nobody waits for it.
             traceback.print_exc()
-
-
-def _prefix(given: Optional[str]) -> str:
-    if given is not None and not isinstance(given, str):
-        raise ApptuitTypeError(f"`{shown(given)}` is no prefix: expected text")
-    return given or ""
-
-
-def _folder(given: Union[str, os.PathLike[str]]) -> str:
-    try:
-        return os.fspath(given)
-    except TypeError:
-        raise ApptuitTypeError(f"`{shown(given)}` is no spool_dir: expected a path") from None
-
-
-def _handler(given: Optional[ErrorHandler]) -> Optional[ErrorHandler]:
-    if given is not None and not callable(given):
-        raise ApptuitTypeError(
-            f"`{shown(given)}` is no error_handler: expected a function of four arguments, or None"
-        )
-    return given
-
-
-def _interval(seconds: Union[int, float]) -> Union[int, float]:
-    known = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    if not known or not 0 < seconds <= sys.float_info.max:
-        raise ApptuitValueError(
-            f"`{shown(seconds)}` is no reporting_interval: expected seconds above zero"
-        )
-    return seconds
-
-
-def _timeout(seconds: Union[int, float]) -> float:
-    known = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    if not known or not seconds >= 0:
-        raise ApptuitValueError(f"`{seconds}` is no timeout: expected seconds from zero on")
-    return float(seconds)
-
-
-def _size(name: str, size: Optional[int]) -> Optional[int]:
-    if size is None:
-        return None
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 2**64:
-        raise ApptuitValueError(f"`{size}` is no {name}: expected a whole number from zero on")
-    return size
-
-
-def _on_full(what: str) -> str:
-    if what not in ("drop_oldest", "drop_newest"):
-        raise ApptuitValueError(
-            f"`{what}` is no on_queue_full: expected 'drop_oldest' or 'drop_newest'"
-        )
-    return what
-
-
-def _tags(given: Optional[Mapping[str, Any]], disable_host_tag: Optional[bool]) -> dict[str, Any]:
-    """Merge the reporter's tags over the environment's, and add the host."""
-    tags = {**_get_tags_from_environment(), **(given or {})}
-    if disable_host_tag is None:
-        disable_host_tag = bool(strtobool(os.environ.get(DISABLE_HOST_TAG) or "false"))
-    if not disable_host_tag and tags.get("host") is None:
-        tags["host"] = socket.gethostname()
-    return tags
