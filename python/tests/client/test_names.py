@@ -110,7 +110,8 @@ def test_decoded_tags_are_a_fresh_dict_each_time() -> None:
 
 def test_decoded_texts_are_not_taken_for_others_of_the_same_ends() -> None:
     ends = ("begins: ", " :ends it")
-    texts = [f"{ends[0]}{n:05}{ends[1]}" for n in range(3000)] + ["", "é", "x" * 100, "x" * 101]
+    texts = [f"{ends[0]}{n:05}{ends[1]}" for n in range(3000)] + ["x" * n for n in range(101)]
+    texts += [text[:-1] + last for text in texts[-100:] for last in "yé"]
     for _ in range(2):
         for text in texts:
             encoded = timeseries.encode_metric("m", {text: text})
