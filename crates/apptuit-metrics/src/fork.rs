@@ -46,9 +46,13 @@ mod tests {
         counted.recv().expect("it counts");
         let hold = super::hold();
         go.send(()).expect("it listens");
-        std::thread::sleep(Duration::from_millis(50));
-        assert!(!thread.is_finished(), "it returns its lane first");
+        // Only who joins a thread waits until what is its own has been dropped.
+        let (sender, ended) = channel();
+        let joins = std::thread::spawn(move || sender.send(thread.join().is_ok()));
+        let early = ended.recv_timeout(Duration::from_millis(50));
+        assert!(early.is_err(), "it returns its lane first");
         drop(hold);
-        thread.join().expect("no panic");
+        assert_eq!(ended.recv(), Ok(true));
+        joins.join().expect("no panic").expect("the test listens");
     }
 }
