@@ -88,10 +88,10 @@ pub(crate) fn decode_metric<'py>(
     let Ok(encoded) = encoded_metric_name.cast_exact::<PyString>() else {
         return decode_other(encoded_metric_name);
     };
-    if let Some(known) = kept.get_item(encoded)?
-        && let [metric, tags] = known.cast::<PyTuple>()?.as_slice()
-    {
-        return Ok((metric.clone(), tags.cast::<PyDict>()?.copy()?));
+    if let Some(known) = kept.get_item(encoded)? {
+        let known = known.cast::<PyTuple>()?;
+        let (metric, tags) = (known.get_borrowed_item(0)?, known.get_borrowed_item(1)?);
+        return Ok((metric.to_owned(), tags.cast::<PyDict>()?.copy()?));
     }
     decode_new(encoded, kept)
 }

@@ -46,7 +46,7 @@ impl Texts {
         };
         if let Some(known) = place.as_ref().filter(|known| known.ends == ends) {
             let known = known.text.bind(py);
-            if ends.are_all() || known.to_str().is_ok_and(|known| known == text) {
+            if ends.are_all() || known.to_cow().is_ok_and(|known| known == text) {
                 return known.clone();
             }
         }
