@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
 import time
 import zlib
@@ -21,6 +22,9 @@ from apptuit.testing import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "fixtures"
+
+# A shell has the jobs in its background ignore Ctrl-C, which would go on in the tests of it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass

@@ -17,6 +17,7 @@ from ..apptuit_client import _DEFAULT_ENDPOINT, Apptuit, _retries
 from ..exceptions import ApptuitSendException
 from ..metrics import MetricsRegistry, global_registry
 from ..timeseries import decode_metric
+from ..utils import _get_tags_from_environment  # noqa: F401 # programs look for it here too
 from . import _dump, _lifetime, _settings
 from ._settings import DISABLE_HOST_TAG
 from .process_metrics import ProcessMetrics
