@@ -24,7 +24,7 @@ impl SeriesId {
 /// Points of any series in three columns of equal length, in the order of their appending.
 ///
 /// ```
-/// use apptuit_model::{Timestamp, body_key};
+/// use apptuit_model::Timestamp;
 /// use apptuit_store::{Points, SeriesId};
 ///
 /// let mut points = Points::default();
