@@ -17,13 +17,14 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::batch::{self, MAX_POINTS};
+use super::chunks::Row;
 use super::head::Head;
 use super::load::Loaded;
 use super::lock::Lock;
 use super::month::Month;
 use super::names::Names;
 use super::queue::{Append, Queue};
-use super::read::{Change, Chunks};
+use super::read::Chunks;
 use super::room::Room;
 use super::write_ahead::WriteAhead;
 use super::{keys, name, schema};
@@ -310,7 +311,8 @@ impl Writer {
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
-        self.run_transaction(shared.chunks.change_all(), doing, work)
+        let _change = shared.chunks.change_all();
+        self.run_transaction(doing, work)
     }
 
     /// Runs one transaction, which changes no chunks but those of these series and months.
@@ -321,13 +323,26 @@ impl Writer {
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
-        self.run_transaction(shared.chunks.change(changed), doing, work)
+        let _change = shared.chunks.change(changed);
+        self.run_transaction(doing, work)
     }
 
-    /// Runs a transaction, and ends the change after it.
+    /// Runs one transaction, which changes no chunks, but adds some.
+    pub(super) fn transaction_adding<T>(
+        &mut self,
+        rows: &[Row],
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let change = shared.chunks.change(rows.iter().map(|row| (row.series, row.month)));
+        let done = self.run_transaction(doing, work)?;
+        change.added(rows);
+        Ok(done)
+    }
+
     fn run_transaction<T>(
         &mut self,
-        _change: Change<'_>,
         doing: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
