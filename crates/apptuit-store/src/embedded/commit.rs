@@ -288,7 +288,7 @@ impl Writer {
         let mut head = shared.head_mut();
         for (id, parts, bytes) in blobs {
             for part in parts {
-                head.add(part, id, |_| false);
+                head.add(part, id);
             }
             shared.ahead().push(id, bytes, now);
         }

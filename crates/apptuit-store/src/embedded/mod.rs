@@ -27,6 +27,7 @@ mod queue;
 mod read;
 mod refusal;
 mod remove;
+mod replay;
 mod room;
 mod schema;
 mod write_ahead;
