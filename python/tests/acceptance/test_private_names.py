@@ -157,6 +157,14 @@ def test_points_that_are_refused_become_no_rows(metric: str, tags: Any) -> None:
         client._create_payload_from_datapoints([DataPoint(metric, tags, 1, 1)])
 
 
+@pytest.mark.parametrize("tags", [{}, None, dict.fromkeys(LETTERS, 1)])
+@pytest.mark.parametrize("values", [[], [1]])
+def test_series_that_are_refused_become_no_rows(tags: Any, values: list[int]) -> None:
+    client = Apptuit("token", URL, sanitize_mode=None)
+    with pytest.raises(ValueError, match="tags"):
+        client._create_payload_from_timeseries([TimeSeries("a", tags, values, values)])
+
+
 def test_series_become_rows_and_their_number() -> None:
     client = Apptuit("token", URL, {"g": "h"}, sanitize_mode=None)
     series = [TimeSeries("a.b", {"c": 1}, [1, 2], [3, 4]), TimeSeries("empty", {"c": 1})]
