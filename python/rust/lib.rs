@@ -31,6 +31,7 @@ mod snapshot;
 mod source;
 mod texts;
 mod transport;
+mod untracked;
 mod values;
 
 use pyo3::prelude::*;
