@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
 import threading
 import time
@@ -372,8 +373,9 @@ class ApptuitReporter:
         if self.process_metrics is not None:
             self.process_metrics.renew()
         if self._is_running:
-            # The parent has just reported these counts: the child's turn is after an interval.
-            self._own().start(self.reporting_interval)
+            # The parent has just reported these counts. The turn of the child is after an interval,
+            # more or less, so that children of one moment do not report at one moment.
+            self._own().start(self.reporting_interval * random.uniform(0.5, 1.5))
 
     def _prepare(self, registry: Optional[Any]) -> tuple[list[Any], _dump.Unread]:
         """Say what there is to report: registries of ours and dumps, and what cannot be read."""
