@@ -8,9 +8,10 @@ use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use super::finite;
-use super::spread::{ALPHA, Given, GivenSample, SIZE, checked, sampling};
+use super::spread::{ALPHA, Given, GivenSample, SIZE, Size, checked, sampling};
 use crate::clock::{self, GivenClock};
 use crate::snapshot::Snapshot;
+use crate::values::Real;
 
 /// The distribution of the values in a stream.
 #[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
@@ -59,12 +60,12 @@ impl Histogram {
     }
 
     #[pyo3(
-        signature = (size=1028, alpha=0.015, clock=None, sample=None)
+        signature = (size=Size(SIZE), alpha=Real(ALPHA), clock=None, sample=None)
     )]
     fn __init__(
         &self,
-        size: i64,
-        alpha: f64,
+        size: Size,
+        alpha: Real,
         clock: Option<&Bound<'_, PyAny>>,
         sample: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {

@@ -228,9 +228,11 @@ class Apptuit:
         self, timeseries_list: Iterable[TimeSeries]
     ) -> tuple[list[Row], int]:
         """Make what is sent of series, and the number of points."""
+        all_series = list(timeseries_list)
+        self._client.check_series(all_series)
         rows = [
             self._row(series, timestamp, value)
-            for series in timeseries_list
+            for series in all_series
             for timestamp, value in zip(series.timestamps, series.values)
         ]
         return rows, len(rows)

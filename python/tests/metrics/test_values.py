@@ -105,7 +105,7 @@ def test_numbers_of_any_kind_are_taken_and_all_else_changes_nothing(add: Any) ->
     for bad in (math.nan, math.inf, -math.inf):
         with pytest.raises(ValueError, match="finite"):
             add(target, bad)
-    with pytest.raises(OverflowError):
+    with pytest.raises(ValueError, match="too large"):
         add(target, 10**400)
     snapshot = target.get_snapshot()
     assert (snapshot.get_size(), snapshot.get_max()) == (len(good), 1e300)
