@@ -15,6 +15,7 @@ mod frame;
 mod instruments;
 mod log;
 mod names;
+mod objects;
 mod outgoing;
 mod pickle;
 mod points;
@@ -31,7 +32,6 @@ mod snapshot;
 mod source;
 mod texts;
 mod transport;
-mod untracked;
 mod values;
 
 use pyo3::prelude::*;

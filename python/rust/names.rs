@@ -157,9 +157,7 @@ impl TimeSeriesName {
 
     #[staticmethod]
     #[pyo3(name = "decode_metric")]
-    fn decode<'py>(
-        encoded_metric_name: &Bound<'py, PyAny>,
-    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyDict>)> {
+    fn decode<'py>(encoded_metric_name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
         decode_metric(encoded_metric_name)
     }
 

@@ -9,9 +9,9 @@ use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
 
 use crate::errors::value_error;
 use crate::names::{Name, TimeSeriesName};
+use crate::objects::untrack;
 use crate::pickle::{self, Reduced, State};
 use crate::shared::{SharedName, shared};
-use crate::untracked::untrack;
 use crate::values;
 
 /// One value of one series at one time.

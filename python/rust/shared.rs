@@ -10,6 +10,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
 use crate::names::Name;
+use crate::objects::{is_at, place, places};
 
 /// Names that are kept; then all are let go of, but for those that points have.
 const MAX_KEPT: usize = 8 * 1024;
@@ -27,8 +28,7 @@ pub(crate) struct SharedName {
 
 impl SharedName {
     fn new(py: Python<'_>, name: Name) -> Self {
-        let tags = name.tags(py).into_iter().flatten();
-        let tags = tags.flat_map(|(key, value)| [place(&key), place(&value)]);
+        let tags = name.tags(py).into_iter().flat_map(places);
         let places = iter::once(place(name.metric(py))).chain(tags).collect();
         Self { name, places, model: PyOnceLock::new() }
     }
@@ -45,12 +45,7 @@ impl SharedName {
     /// Whether it is of these very texts.
     fn has(&self, metric: &Bound<'_, PyString>, tags: &Bound<'_, PyDict>) -> bool {
         let Some((own, rest)) = self.places.split_first() else { return false };
-        *own == place(metric)
-            && rest.len() == 2 * tags.len()
-            && rest
-                .chunks_exact(2)
-                .zip(tags)
-                .all(|(own, (key, value))| own[0] == place(&key) && own[1] == place(&value))
+        *own == place(metric) && is_at(tags, rest)
     }
 
     /// Whether it is of equal texts.
@@ -132,11 +127,6 @@ pub(crate) fn shared(
     drop(kept);
     drop(full);
     Ok(Some(shared))
-}
-
-/// Where an object is.
-fn place(object: &Bound<'_, PyAny>) -> usize {
-    object.as_ptr().addr()
 }
 
 /// Whether it is this text: mostly the same object.
