@@ -9,6 +9,7 @@ mod gauge;
 mod histogram;
 mod measurement;
 mod meter;
+mod own_sample;
 mod spread;
 mod timer;
 
@@ -18,6 +19,7 @@ pub(crate) use gauge::{CallbackGauge, Gauge, SimpleGauge};
 pub(crate) use histogram::Histogram;
 pub(crate) use measurement::TimerContext;
 pub(crate) use meter::Meter;
+pub(crate) use own_sample::HistogramSample;
 pub(crate) use spread::{ALPHA, SIZE, Size, checked};
 pub(crate) use timer::Timer;
 
