@@ -260,6 +260,11 @@ impl Client {
         outgoing::points(points, &self.rules()).map(drop)
     }
 
+    /// Refuses series that cannot be sent, and sends none.
+    fn check_series(&self, series: &Bound<'_, PyList>) -> PyResult<()> {
+        outgoing::series(series, &self.rules()).map(drop)
+    }
+
     fn query<'py>(
         &self,
         py: Python<'py>,

@@ -10,6 +10,7 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString, PyTuple};
 
 use crate::errors::{type_error, value_error};
 use crate::names::checked_metric;
+use crate::objects::{is_at, is_sole, places};
 use crate::texts::Texts;
 use crate::values;
 
@@ -19,11 +20,36 @@ const MAX_KEPT: usize = 32 * 1024;
 /// As many as eight times the names that are known to have come once: few are taken for others.
 const SEEN_BITS: usize = 8 * MAX_KEPT;
 
-/// Decoded names: of each the metric and a dict of the tags, which nobody else has.
+/// What is known of decoded names, each a [`Known`].
 static KEPT: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
 
 /// A metric and tags.
-type Decoded<'py> = (Bound<'py, PyAny>, Bound<'py, PyDict>);
+type Decoded<'py> = Bound<'py, PyTuple>;
+
+/// A name that was decoded before.
+#[pyclass(frozen, module = "apptuit._native")]
+struct Known {
+    /// The metric and its tags, as they were handed out.
+    answer: Py<PyTuple>,
+    /// The tags, in a dict that nobody else has.
+    tags: Py<PyDict>,
+    /// Where its keys and values are.
+    places: Box<[usize]>,
+}
+
+impl Known {
+    /// The metric and a dict of the tags that nobody else has: the one that was handed out, if it was
+    /// given back unchanged.
+    fn answer<'py>(&self, py: Python<'py>) -> PyResult<Decoded<'py>> {
+        let answer = self.answer.bind_borrowed(py);
+        let (metric, tags) = (answer.get_borrowed_item(0)?, answer.get_borrowed_item(1)?);
+        let is_free = is_sole(&answer) && is_sole(&tags);
+        if is_free && tags.cast::<PyDict>().is_ok_and(|tags| is_at(&tags, &self.places)) {
+            return Ok(answer.to_owned());
+        }
+        (metric, self.tags.bind(py).copy()?).into_pyobject(py)
+    }
+}
 
 /// One string that holds a metric and its tags: the metric, and the tags as Python's JSON of them
 /// with keys in order. The tags may be passed by either name.
@@ -89,9 +115,7 @@ pub(crate) fn decode_metric<'py>(
         return decode_other(encoded_metric_name);
     };
     if let Some(known) = kept.get_item(encoded)? {
-        let known = known.cast::<PyTuple>()?;
-        let (metric, tags) = (known.get_borrowed_item(0)?, known.get_borrowed_item(1)?);
-        return Ok((metric.to_owned(), tags.cast::<PyDict>()?.copy()?));
+        return known.cast_exact::<Known>()?.get().answer(py);
     }
     decode_new(encoded, kept)
 }
@@ -103,6 +127,7 @@ fn decode_new<'py>(
     kept: &Bound<'py, PyDict>,
 ) -> PyResult<Decoded<'py>> {
     let (metric, tags) = decode(encoded)?;
+    let answer = (metric, &tags).into_pyobject(encoded.py())?;
     // What comes once is not worth a copy.
     if Seen::before(encoded.hash()?.cast_unsigned())
         && tags.values().iter().all(|value| is_scalar(&value))
@@ -110,9 +135,11 @@ fn decode_new<'py>(
         if kept.len() >= MAX_KEPT {
             kept.clear();
         }
-        kept.set_item(encoded, (&metric, tags.copy()?))?;
+        let (answer, places) = (answer.clone().unbind(), places(&tags).collect());
+        let known = Known { answer, tags: tags.copy()?.unbind(), places };
+        kept.set_item(encoded, known)?;
     }
-    Ok((metric.into_any(), tags))
+    Ok(answer)
 }
 
 /// Whether a copy of the dict that has this value is one of the value too.
@@ -158,8 +185,7 @@ fn decode_other<'py>(given: &Bound<'py, PyAny>) -> PyResult<Decoded<'py>> {
     let text = given
         .cast::<PyString>()
         .map_err(|_| type_error(format!("`{}` is no name: expected text", values::shown(given))))?;
-    let (metric, tags) = decode(text)?;
-    Ok((metric.into_any(), tags))
+    decode(text)?.into_pyobject(given.py())
 }
 
 fn decode<'py>(

@@ -15,6 +15,7 @@ mod frame;
 mod instruments;
 mod log;
 mod names;
+mod objects;
 mod outgoing;
 mod pickle;
 mod points;
@@ -47,7 +48,8 @@ mod _native {
     use super::frame::{arrow_stream, frame};
     #[pymodule_export]
     use super::instruments::{
-        CallbackGauge, Counter, Gauge, Histogram, Meter, SimpleGauge, Timer, TimerContext,
+        CallbackGauge, Counter, Gauge, Histogram, HistogramSample, Meter, SimpleGauge, Timer,
+        TimerContext,
     };
     #[pymodule_export]
     use super::names::{TimeSeriesName, is_valid_name, sanitize};

@@ -79,7 +79,7 @@ impl Name {
 }
 
 /// A metric and its tags.
-#[pyclass(subclass, module = "apptuit")]
+#[pyclass(subclass, dict, weakref, module = "apptuit")]
 pub(crate) struct TimeSeriesName {
     // None only between `__new__` and `__init__`.
     name: Option<Name>,
@@ -157,9 +157,7 @@ impl TimeSeriesName {
 
     #[staticmethod]
     #[pyo3(name = "decode_metric")]
-    fn decode<'py>(
-        encoded_metric_name: &Bound<'py, PyAny>,
-    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyDict>)> {
+    fn decode<'py>(encoded_metric_name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
         decode_metric(encoded_metric_name)
     }
 

@@ -9,6 +9,7 @@ use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
 
 use crate::errors::value_error;
 use crate::names::{Name, TimeSeriesName};
+use crate::objects::untrack;
 use crate::pickle::{self, Reduced, State};
 use crate::shared::{SharedName, shared};
 use crate::values;
@@ -81,7 +82,7 @@ impl DataPoint {
     }
 
     fn __init__(
-        &mut self,
+        slf: &Bound<'_, Self>,
         metric: &Bound<'_, PyAny>,
         tags: &Bound<'_, PyAny>,
         timestamp: Py<PyAny>,
@@ -93,7 +94,8 @@ impl DataPoint {
             let name = TimeSeriesName::of(Name::new(Some(metric), Some(tags))?);
             PointName::Object(Py::new(metric.py(), name)?)
         };
-        self.fields = Some(Fields { name, timestamp, value: values::number(value)? });
+        slf.borrow_mut().fields = Some(Fields { name, timestamp, value: values::number(value)? });
+        untrack(slf);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use apptuit::reporter::{FlushReport, HostTag, Ledger, OnFull, RunningReporter, SpoolOptions};
-use apptuit::{Error, ErrorKind, Reporter as NativeReporter};
+use apptuit::{Client as NativeClient, Error, ErrorKind, Reporter as NativeReporter, RetryPolicy};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -28,6 +28,7 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 #[pyclass(frozen, module = "apptuit._native")]
 pub(crate) struct Reporter {
     native: NativeReporter,
+    client: NativeClient,
     clock: ReportClock,
     prepare: Py<PyAny>,
     /// Locked under the interpreter's lock only, so that no fork finds it locked.
@@ -66,8 +67,9 @@ impl Reporter {
         let client = client.map_err(|error| errors::of_send(py, &error, &Outgoing::default()))?;
         let clock = ReportClock::default();
         let source = Source::new(prepare.clone_ref(py), None);
+        let sink = client.clone();
         let on_full = if drop_newest { OnFull::DropNewest } else { OnFull::DropOldest };
-        let mut builder = NativeReporter::builder(source, client)
+        let mut builder = NativeReporter::builder(source, sink)
             .interval(Duration::try_from_secs_f64(interval).unwrap_or(Duration::MAX))
             .prefix(prefix)
             .tags(values::tags(tags)?)
@@ -86,12 +88,35 @@ impl Reporter {
             builder = builder.queue_bytes(bytes);
         }
         let native = fork::detach(py, || builder.build());
-        Ok(Self { native, clock, prepare, running: Mutex::new(None) })
+        Ok(Self { native, client, clock, prepare, running: Mutex::new(None) })
     }
 
     /// Takes the time of reports from an object with a method `time`, or from the machine.
     fn set_clock(&self, clock: Option<Py<PyAny>>) {
         self.clock.set(clock);
+    }
+
+    /// Changes the seconds between reports, after the next.
+    fn set_interval(&self, interval: f64) -> PyResult<()> {
+        let interval = Duration::try_from_secs_f64(interval).unwrap_or(Duration::MAX);
+        let changed = self.native.set_interval(interval);
+        changed.map_err(|error| value_error(errors::text(&error)))
+    }
+
+    /// Changes what is in front of names, from the next report on.
+    fn set_prefix(&self, prefix: String) {
+        self.native.set_prefix(prefix);
+    }
+
+    /// Changes the tags of what is packed from now on.
+    fn set_tags(&self, tags: &Bound<'_, PyDict>) -> PyResult<()> {
+        self.native.set_tags(values::tags(tags)?);
+        Ok(())
+    }
+
+    /// Changes the number of further tries.
+    fn set_retry_count(&self, retry_count: u32) {
+        self.client.set_retry(RetryPolicy::exponential(retry_count));
     }
 
     /// Reports at every interval, on a thread of its own, for the first time after `delay` seconds.

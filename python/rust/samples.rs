@@ -10,8 +10,9 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use crate::clock::{self, GivenClock};
 use crate::errors::value_error;
-use crate::instruments::{checked, finite};
+use crate::instruments::{ALPHA, SIZE, Size, checked, finite};
 use crate::snapshot::Snapshot;
+use crate::values::Real;
 
 /// Values a window holds at most.
 const MOST: usize = 1 << 20;
@@ -24,7 +25,7 @@ fn now(py: Python<'_>, clock: Option<&GivenClock>) -> PyResult<Duration> {
 }
 
 /// A span of this many seconds.
-fn span(name: &str, seconds: f64) -> PyResult<Duration> {
+fn span(name: &str, Real(seconds): Real) -> PyResult<Duration> {
     Duration::try_from_secs_f64(seconds)
         .map_err(|_| value_error(format!("`{name}` is `{seconds}`: expected a time from zero up")))
 }
@@ -48,7 +49,7 @@ impl<R: Reservoir> Sample<R> {
 }
 
 macro_rules! sample {
-    ($(#[$doc:meta])* $name:ident of $reservoir:ty, $default:expr, ($($arg:ident: $type:ty = $value:literal),*), $text:literal, $make:expr) => {
+    ($(#[$doc:meta])* $name:ident of $reservoir:ty, $default:expr, ($($arg:ident: $type:ty = $value:expr),*), $text:literal, $make:expr) => {
         $(#[$doc])*
         #[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
         pub(crate) struct $name(OnceLock<Sample<$reservoir>>);
@@ -114,7 +115,7 @@ sample! {
     /// A sample in which recent values prevail.
     ExpDecayingSample of ExponentiallyDecaying,
     ExponentiallyDecaying::new(),
-    (size: i64 = 1028, alpha: f64 = 0.015),
+    (size: Size = Size(SIZE), alpha: Real = Real(ALPHA)),
     "(size=1028, alpha=0.015, clock=None)",
     |size, alpha| {
         let (size, alpha) = checked(size, alpha)?;
@@ -126,7 +127,7 @@ sample! {
     /// The values of the last seconds.
     SlidingTimeWindowSample of SlidingWindow,
     SlidingWindow::with_size(Duration::from_mins(5), MOST),
-    (window: f64 = 300.0),
+    (window: Real = Real(300.0)),
     "(window=300.0, clock=None)",
     |window| Ok(SlidingWindow::with_size(span("window", window)?, MOST))
 }
@@ -173,20 +174,20 @@ impl ExpWeightedMovingAvg {
         Self(OnceLock::new())
     }
 
-    #[pyo3(signature = (period, interval=5.0, clock=None))]
+    #[pyo3(signature = (period, interval=Real(5.0), clock=None))]
     fn __init__(
         &self,
         py: Python<'_>,
-        period: f64,
-        interval: f64,
+        period: Real,
+        interval: Real,
         clock: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let clock = GivenClock::of(clock)?;
-        let seconds = period * Self::SECONDS_PER_MINUTE;
-        let ewma = Ewma::new(span("period", seconds)?, now(py, clock.as_ref())?);
+        let seconds = period.0 * Self::SECONDS_PER_MINUTE;
+        let ewma = Ewma::new(span("period", Real(seconds))?, now(py, clock.as_ref())?);
         let ewma = Mutex::new(ewma.with_interval(span("interval", interval)?));
         // A second call changes nothing.
-        let _ = self.0.set(Average { ewma, clock, period: seconds, interval });
+        let _ = self.0.set(Average { ewma, clock, period: seconds, interval: interval.0 });
         Ok(())
     }
 

@@ -10,11 +10,12 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
 use crate::names::Name;
+use crate::objects::{is_at, place, places};
 
 /// Names that are kept; then all are let go of, but for those that points have.
 const MAX_KEPT: usize = 8 * 1024;
 
-/// Places for the names that came last.
+/// Places for the names that came last, in pairs.
 const RECENT: usize = 4096;
 
 /// A name that nobody changes.
@@ -27,8 +28,7 @@ pub(crate) struct SharedName {
 
 impl SharedName {
     fn new(py: Python<'_>, name: Name) -> Self {
-        let tags = name.tags(py).into_iter().flatten();
-        let tags = tags.flat_map(|(key, value)| [place(&key), place(&value)]);
+        let tags = name.tags(py).into_iter().flat_map(places);
         let places = iter::once(place(name.metric(py))).chain(tags).collect();
         Self { name, places, model: PyOnceLock::new() }
     }
@@ -45,12 +45,7 @@ impl SharedName {
     /// Whether it is of these very texts.
     fn has(&self, metric: &Bound<'_, PyString>, tags: &Bound<'_, PyDict>) -> bool {
         let Some((own, rest)) = self.places.split_first() else { return false };
-        *own == place(metric)
-            && rest.len() == 2 * tags.len()
-            && rest
-                .chunks_exact(2)
-                .zip(tags)
-                .all(|(own, (key, value))| own[0] == place(&key) && own[1] == place(&value))
+        *own == place(metric) && is_at(tags, rest)
     }
 
     /// Whether it is of equal texts.
@@ -69,8 +64,28 @@ impl SharedName {
 struct Kept {
     /// By the hashes that Python keeps of texts.
     names: HashMap<u64, Vec<Arc<SharedName>>>,
-    /// By the objects they were given as: names that recur mostly come as the same.
+    /// By the objects they were given as: names that recur mostly come as the same. Of two that have
+    /// the same pair of places neither drives out the other.
     recent: Vec<Option<Arc<SharedName>>>,
+}
+
+impl Kept {
+    /// The name that was given as these objects, if they still are it.
+    fn recent(
+        &self,
+        at: usize,
+        metric: &Bound<'_, PyString>,
+        tags: &Bound<'_, PyDict>,
+    ) -> Option<&Arc<SharedName>> {
+        let pair = self.recent.get(at..at + 2)?;
+        pair.iter().flatten().find(|known| known.has(metric, tags))
+    }
+
+    fn remember(&mut self, at: usize, name: &Arc<SharedName>) {
+        self.recent.resize(RECENT, None);
+        self.recent.swap(at, at + 1);
+        self.recent[at] = Some(name.clone());
+    }
 }
 
 /// Locked under the interpreter's lock only, and while no code of Python's can run: a fork finds it
@@ -84,11 +99,10 @@ pub(crate) fn shared(
 ) -> PyResult<Option<Arc<SharedName>>> {
     let Ok(text) = metric.cast_exact::<PyString>() else { return Ok(None) };
     let Ok(dict) = tags.cast_exact::<PyDict>() else { return Ok(None) };
-    let recent = place(metric).rotate_left(7).wrapping_add(place(dict)) / 16 % RECENT;
+    let at = place(metric).rotate_left(7).wrapping_add(place(dict)) / 16 * 2 % RECENT;
     {
         let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = kept.as_ref().and_then(|kept| kept.recent.get(recent)?.as_ref());
-        if let Some(known) = known.filter(|known| known.has(text, dict)) {
+        if let Some(known) = kept.as_ref().and_then(|kept| kept.recent(at, text, dict)) {
             return Ok(Some(known.clone()));
         }
     }
@@ -96,9 +110,9 @@ pub(crate) fn shared(
     let found = {
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
         kept.as_mut().and_then(|kept| {
-            let known = kept.names.get(&hash)?.iter().find(|one| one.is(text, dict))?;
-            kept.recent[recent] = Some(known.clone());
-            Some(known.clone())
+            let known = kept.names.get(&hash)?.iter().find(|one| one.is(text, dict))?.clone();
+            kept.remember(at, &known);
+            Some(known)
         })
     };
     if found.is_some() {
@@ -108,17 +122,11 @@ pub(crate) fn shared(
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     let full = kept.take_if(|kept| kept.names.len() >= MAX_KEPT);
     let own = kept.get_or_insert_default();
-    own.recent.resize(RECENT, None);
-    own.recent[recent] = Some(shared.clone());
+    own.remember(at, &shared);
     own.names.entry(hash).or_default().push(shared.clone());
     drop(kept);
     drop(full);
     Ok(Some(shared))
-}
-
-/// Where an object is.
-fn place(object: &Bound<'_, PyAny>) -> usize {
-    object.as_ptr().addr()
 }
 
 /// Whether it is this text: mostly the same object.

@@ -4,6 +4,7 @@ use apptuit::metrics;
 use pyo3::prelude::*;
 
 use crate::errors::value_error;
+use crate::values::{self, Real};
 
 /// A sample of a histogram's or a timer's values, at one moment.
 #[pyclass(frozen, subclass, module = "apptuit.metrics")]
@@ -30,7 +31,7 @@ impl Snapshot {
 
     #[new]
     fn new(values: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let numbers = values.try_iter()?.map(|value| value?.extract::<f64>());
+        let numbers = values.try_iter()?.map(|value| values::float(&value?));
         Ok(Self(numbers.collect::<PyResult<Vec<_>>>()?.into()))
     }
 
@@ -77,7 +78,8 @@ impl Snapshot {
     }
 
     /// The value below which this share of the values lies; `ValueError` unless 0 to 1.
-    fn get_percentile(&self, percentile: f64) -> PyResult<f64> {
+    fn get_percentile(&self, percentile: Real) -> PyResult<f64> {
+        let Real(percentile) = percentile;
         if !(0.0..=1.0).contains(&percentile) {
             return Err(value_error(format!("`{percentile}` is no percentile: expected 0 to 1")));
         }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use apptuit::{Tags, Timestamp};
+use pyo3::exceptions::PyOverflowError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyMapping, PyString};
@@ -48,6 +49,32 @@ pub(crate) fn seconds(py: Python<'_>, instant: Timestamp) -> PyResult<Bound<'_, 
         Ok((instant.as_millis() / 1000).into_pyobject(py)?.into_any())
     } else {
         Ok(instant.as_secs_f64().into_pyobject(py)?.into_any())
+    }
+}
+
+/// A number as a float; one that is too large is a `ValueError`, as others that make no sense.
+#[inline]
+pub(crate) fn float(given: &Bound<'_, PyAny>) -> PyResult<f64> {
+    given.extract().map_err(|raised| too_large(given, raised))
+}
+
+#[cold]
+fn too_large(given: &Bound<'_, PyAny>, raised: PyErr) -> PyErr {
+    if !raised.is_instance_of::<PyOverflowError>(given.py()) {
+        return raised;
+    }
+    value_error(format!("`{}` is too large: expected a number that a float holds", shown(given)))
+}
+
+/// An argument that is a number.
+#[derive(Clone, Copy)]
+pub(crate) struct Real(pub(crate) f64);
+
+impl FromPyObject<'_, '_> for Real {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        float(&given).map(Self)
     }
 }
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import threading
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,21 @@ class Answer:
     status: int = 204
     body: bytes = b""
     delay: float = 0.0
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+CUT = 0
+"""In place of a status: the connection ends without an answer."""
+
+
+def _success(_: Request) -> Answer:
+    return Answer()
 
 
 class Recorder:
-    """Records requests; answers with `answers` in turn, then with success."""
+    """Records requests; answers with `answers` in turn, then with what `otherwise` says."""
 
-    def __init__(self) -> None:
+    def __init__(self, otherwise: Callable[[Request], Answer] = _success) -> None:
         self.requests: list[Request] = []
         self.answers: deque[Answer] = deque()
         recorder = self
@@ -72,10 +82,16 @@ class Recorder:
             def _answer(self) -> None:
                 raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                recorder.requests.append(Request(self.command, self.path, headers, raw))
-                answer = recorder.answers.popleft() if recorder.answers else Answer()
+                request = Request(self.command, self.path, headers, raw)
+                recorder.requests.append(request)
+                answer = recorder.answers.popleft() if recorder.answers else otherwise(request)
                 time.sleep(answer.delay)
+                if answer.status == CUT:
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    return
                 self.send_response(answer.status)
+                for header in answer.headers.items():
+                    self.send_header(*header)
                 if answer.status != 204:
                     self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
@@ -94,9 +110,9 @@ class Recorder:
         """All points of all puts, in order."""
         return [point for request in self.requests for point in request.points]
 
-    def answer(self, status: int, body: bytes = b"", delay: float = 0.0) -> None:
+    def answer(self, status: int, body: bytes = b"", delay: float = 0.0, **headers: str) -> None:
         """Put an answer at the end of the line."""
-        self.answers.append(Answer(status, body, delay))
+        self.answers.append(Answer(status, body, delay, headers))
 
     def wait_for(self, requests: int) -> None:
         """Wait until that many requests were made, ten seconds at most."""

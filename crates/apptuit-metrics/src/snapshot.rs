@@ -164,8 +164,8 @@ impl From<Vec<f64>> for Snapshot {
 ///
 /// The same as of a [`Snapshot`], in the time of a few passes: each quantile parts the values, and
 /// the next is sought among those above.
-pub(crate) fn select_quantiles(values: &[f64], shares: &mut [f64]) {
-    let mut keys: Vec<i64> = values.iter().copied().map(key_of).collect();
+pub(crate) fn select_quantiles(values: Vec<f64>, shares: &mut [f64]) {
+    let mut keys: Vec<i64> = values.into_iter().map(key_of).collect();
     let mut start = 0;
     for share in shares {
         let (at, part) = place(*share, keys.len() as u64);

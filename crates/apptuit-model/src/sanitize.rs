@@ -7,7 +7,7 @@ use unicode_general_category::{GeneralCategory, get_general_category};
 
 use crate::error::SanitizerError;
 use crate::limits::MAX_TAGS;
-use crate::{NameError, Tags, TimeSeriesName};
+use crate::{NameError, TimeSeriesName};
 
 /// The rule that turns free text into a metric name or a tag key.
 ///
@@ -41,11 +41,11 @@ impl Sanitizer {
         if self.needs_prefix(name) {
             clean.push('_');
         }
-        for c in name.chars() {
-            let c = if self.allows(c) { c } else { '_' };
-            if c != '_' || !clean.ends_with('_') {
-                clean.push(c);
+        for (n, part) in name.split(|c| c == '_' || !self.allows(c)).enumerate() {
+            if n > 0 && !clean.ends_with('_') {
+                clean.push('_');
             }
+            clean.push_str(part);
         }
         Cow::Owned(clean)
     }
@@ -69,18 +69,19 @@ impl Sanitizer {
         if name.tags().len() > MAX_TAGS {
             return Err(NameError::TooManyTags { metric: own_metric(), tags: name.tags().len() });
         }
-        let mut changed = matches!(metric, Cow::Owned(_));
-        let mut tags = Vec::with_capacity(name.tags().len());
+        let (mut tags, mut is_changed) = (Vec::with_capacity(name.tags().len()), false);
         for (key, value) in name.tags().iter() {
             let empty = || NameError::EmptyTagKey { metric: own_metric() };
             let key = self.checked(key, empty, |key| NameError::InvalidTagKey { key })?;
-            changed |= matches!(key, Cow::Owned(_));
+            is_changed |= matches!(key, Cow::Owned(_));
             tags.push((key, value));
         }
-        if !changed {
-            return Ok(name.clone());
-        }
-        Ok(TimeSeriesName::new(&*metric, tags.into_iter().collect::<Tags>()))
+        // Clones share their text.
+        let tags = if is_changed { tags.into_iter().collect() } else { name.tags().clone() };
+        Ok(match metric {
+            Cow::Borrowed(_) => name.with_tags(tags),
+            Cow::Owned(metric) => TimeSeriesName::new(metric, tags),
+        })
     }
 
     fn checked(
@@ -99,7 +100,9 @@ impl Sanitizer {
     }
 
     fn is_clean(self, name: &str) -> bool {
-        !self.needs_prefix(name) && !name.contains("__") && name.chars().all(|c| self.allows(c))
+        !self.needs_prefix(name)
+            && !name.as_bytes().windows(2).any(|two| two == b"__")
+            && name.chars().all(|c| self.allows(c))
     }
 
     fn needs_prefix(self, name: &str) -> bool {

@@ -7,10 +7,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
-use super::finite;
-use super::spread::{ALPHA, Given, GivenSample, SIZE, checked, sampling};
+use super::spread::{ALPHA, Given, GivenSample, SIZE, Size, checked, sampling};
+use super::{HistogramSample, finite};
 use crate::clock::{self, GivenClock};
 use crate::snapshot::Snapshot;
+use crate::values::Real;
 
 /// The distribution of the values in a stream.
 #[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
@@ -59,12 +60,12 @@ impl Histogram {
     }
 
     #[pyo3(
-        signature = (size=1028, alpha=0.015, clock=None, sample=None)
+        signature = (size=Size(SIZE), alpha=Real(ALPHA), clock=None, sample=None)
     )]
     fn __init__(
         &self,
-        size: i64,
-        alpha: f64,
+        size: Size,
+        alpha: Real,
         clock: Option<&Bound<'_, PyAny>>,
         sample: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
@@ -76,7 +77,7 @@ impl Histogram {
     }
 
     /// Takes a value in; `ValueError` if it is not finite, `TypeError` if it is no number.
-    fn add(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub(super) fn add(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let spread = self.spread();
         let number = finite(value, "histogram")?;
         if spread.given.is_nothing() {
@@ -127,7 +128,7 @@ impl Histogram {
     }
 
     /// What the sample holds.
-    fn get_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    pub(super) fn get_snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let spread = self.spread();
         if let Some(sample) = &spread.given.sample {
             return sample.snapshot(py);
@@ -137,7 +138,7 @@ impl Histogram {
     }
 
     /// Forgets all values.
-    fn clear(&self, py: Python<'_>) -> PyResult<()> {
+    pub(super) fn clear(&self, py: Python<'_>) -> PyResult<()> {
         let spread = self.spread();
         spread.given.refresh(py)?;
         spread.native.clear();
@@ -150,10 +151,13 @@ impl Histogram {
         clock::object(py, self.spread().given.clock.as_ref())
     }
 
-    /// The sample that was handed in, if any.
+    /// The sample that was handed in, or a view of its own.
     #[getter]
-    fn sample(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.spread().given.sample.as_ref().map(|sample| sample.object().clone_ref(py))
+    fn sample<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        match &slf.get().spread().given.sample {
+            Some(sample) => Ok(sample.object().bind(slf.py()).clone()),
+            None => Ok(Bound::new(slf.py(), HistogramSample::of(slf))?.into_any()),
+        }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -9,6 +9,7 @@ mod gauge;
 mod histogram;
 mod measurement;
 mod meter;
+mod own_sample;
 mod spread;
 mod timer;
 
@@ -18,17 +19,19 @@ pub(crate) use gauge::{CallbackGauge, Gauge, SimpleGauge};
 pub(crate) use histogram::Histogram;
 pub(crate) use measurement::TimerContext;
 pub(crate) use meter::Meter;
-pub(crate) use spread::checked;
+pub(crate) use own_sample::HistogramSample;
+pub(crate) use spread::{ALPHA, SIZE, Size, checked};
 pub(crate) use timer::Timer;
 
 use pyo3::prelude::*;
 
 use crate::errors::value_error;
+use crate::values;
 
 /// A finite number, for an instrument of this kind.
 #[inline]
 pub(crate) fn finite(given: &Bound<'_, PyAny>, kind: &str) -> PyResult<f64> {
-    let number: f64 = given.extract()?;
+    let number = values::float(given)?;
     if number.is_finite() { Ok(number) } else { Err(not_finite(number, kind)) }
 }
 

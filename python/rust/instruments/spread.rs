@@ -3,18 +3,40 @@
 use std::time::Duration;
 
 use apptuit::metrics::{ExponentiallyDecaying, Reservoir, Sampling, Snapshot as NativeSnapshot};
+use pyo3::exceptions::PyOverflowError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::clock::{self, GivenClock};
 use crate::errors::{type_error, value_error};
-use crate::values;
+use crate::values::{self, Real};
 
 /// Values a reservoir holds unless something else is said: Coda Hale's number.
 pub(crate) const SIZE: usize = 1028;
 /// How fast it forgets, in the same way.
 pub(crate) const ALPHA: f64 = 0.015;
+
+/// The argument `size`.
+#[derive(Clone, Copy)]
+pub(crate) struct Size(pub(crate) usize);
+
+impl FromPyObject<'_, '_> for Size {
+    type Error = PyErr;
+
+    fn extract(given: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        let number = match given.extract::<i64>() {
+            Err(raised) if !raised.is_instance_of::<PyOverflowError>(given.py()) => {
+                return Err(raised);
+            }
+            number => number.ok().and_then(|number| usize::try_from(number).ok()),
+        };
+        number.map(Self).ok_or_else(|| {
+            let shown = values::shown(&given);
+            value_error(format!("`size` is `{shown}`: expected how many values to keep"))
+        })
+    }
+}
 
 /// A sample handed in by Python: any object with `update`, `get_snapshot` and `clear`.
 pub(crate) struct GivenSample(Py<PyAny>);
@@ -64,10 +86,7 @@ pub(crate) fn sampling(size: usize, alpha: f64, sample: Option<&GivenSample>) ->
 }
 
 /// The arguments `size` and `alpha`, checked.
-pub(crate) fn checked(size: i64, alpha: f64) -> PyResult<(usize, f64)> {
-    let size = usize::try_from(size).map_err(|_| {
-        value_error(format!("`size` is `{size}`: expected how many values to keep"))
-    })?;
+pub(crate) fn checked(Size(size): Size, Real(alpha): Real) -> PyResult<(usize, f64)> {
     if !alpha.is_finite() {
         return Err(value_error(format!("`alpha` is `{alpha}`: expected a number per second")));
     }

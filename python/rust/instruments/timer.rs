@@ -10,9 +10,10 @@ use pyo3::{PyTraverseError, PyVisit};
 
 use super::finite;
 use super::measurement::TimerContext;
-use super::spread::{ALPHA, Given, GivenSample, SIZE, checked, sampling};
+use super::spread::{ALPHA, Given, GivenSample, SIZE, Size, checked, sampling};
 use crate::clock::{self, GivenClock};
 use crate::snapshot::Snapshot;
+use crate::values::Real;
 
 /// How long something takes, and how often it happens.
 #[pyclass(frozen, subclass, weakref, module = "apptuit.metrics")]
@@ -102,13 +103,13 @@ impl Timer {
     }
 
     #[pyo3(
-        signature = (threshold=None, size=1028, alpha=0.015, clock=None, sink=None, sample=None)
+        signature = (threshold=None, size=Size(SIZE), alpha=Real(ALPHA), clock=None, sink=None, sample=None)
     )]
     fn __init__(
         &self,
-        threshold: Option<f64>,
-        size: i64,
-        alpha: f64,
+        threshold: Option<Real>,
+        size: Size,
+        alpha: Real,
         clock: Option<&Bound<'_, PyAny>>,
         sink: Option<Py<PyAny>>,
         sample: Option<&Bound<'_, PyAny>>,
@@ -116,7 +117,13 @@ impl Timer {
         let (size, alpha) = checked(size, alpha)?;
         let given = Given { clock: GivenClock::of(clock)?, sample: GivenSample::of(sample)? };
         // A second call changes nothing: reports may be asking the timer.
-        let _ = self.0.set(Durations::of(size, alpha, given, threshold, sink));
+        let _ = self.0.set(Durations::of(
+            size,
+            alpha,
+            given,
+            threshold.map(|Real(seconds)| seconds),
+            sink,
+        ));
         Ok(())
     }
 

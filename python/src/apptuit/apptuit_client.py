@@ -106,15 +106,16 @@ class Apptuit:
         compression: str = "default",
         transport: Optional[Transport] = None,
     ) -> None:
-        self.sanitizer = _sanitizer(sanitize_mode)
-        self.token = token or _get_token_from_environment()
-        if self.token and not isinstance(self.token, str):
+        self.sanitizer: Optional[Callable[[str], str]] = _sanitizer(sanitize_mode)
+        found = token or _get_token_from_environment()
+        if found and not isinstance(found, str):
             raise ApptuitTypeError("the token is not text")
-        if not self.token:
+        if not found:
             raise ApptuitValueError(
                 f"no token: pass `token` or set the environment variable {APPTUIT_PY_TOKEN}"
             )
-        self.endpoint = _endpoint(api_endpoint)
+        self.token: str = found
+        self.endpoint: str = _endpoint(api_endpoint)
         self._global_tags = _tags(global_tags)
         if not self._global_tags and not ignore_environ_tags:
             self._global_tags = dict(_get_tags_from_environment())
@@ -228,9 +229,11 @@ class Apptuit:
         self, timeseries_list: Iterable[TimeSeries]
     ) -> tuple[list[Row], int]:
         """Make what is sent of series, and the number of points."""
+        all_series = list(timeseries_list)
+        self._client.check_series(all_series)
         rows = [
             self._row(series, timestamp, value)
-            for series in timeseries_list
+            for series in all_series
             for timestamp, value in zip(series.timestamps, series.values)
         ]
         return rows, len(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import string
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -84,7 +85,12 @@ SIGNATURES: list[tuple[Callable[..., Any], dict[str, Any]]] = [
 def test_arguments_have_their_old_names_places_and_defaults(
     function: Callable[..., Any], old: dict[str, Any]
 ) -> None:
-    now = list(inspect.signature(function).parameters.values())[: len(old)]
+    try:
+        now = list(inspect.signature(function).parameters.values())[: len(old)]
+    except ValueError:
+        if sys.version_info >= (3, 10):
+            raise
+        pytest.skip("classes of the stable interface have no signatures in Python 3.9")
     assert {one.name: one.default for one in now} == old
     assert all(one.kind is one.POSITIONAL_OR_KEYWORD for one in now)
 
@@ -149,6 +155,14 @@ def test_points_that_are_refused_become_no_rows(metric: str, tags: Any) -> None:
     client = Apptuit("token", URL, sanitize_mode=None)
     with pytest.raises(ValueError):
         client._create_payload_from_datapoints([DataPoint(metric, tags, 1, 1)])
+
+
+@pytest.mark.parametrize("tags", [{}, None, dict.fromkeys(LETTERS, 1)])
+@pytest.mark.parametrize("values", [[], [1]])
+def test_series_that_are_refused_become_no_rows(tags: Any, values: list[int]) -> None:
+    client = Apptuit("token", URL, sanitize_mode=None)
+    with pytest.raises(ValueError, match="tags"):
+        client._create_payload_from_timeseries([TimeSeries("a", tags, values, values)])
 
 
 def test_series_become_rows_and_their_number() -> None:

@@ -58,9 +58,9 @@ METRICS: dict[str, Entry] = {
     "Counter.inc": entry(lambda: Counter().inc, val=("amount", 2)),
     "Counter.dec": entry(lambda: Counter().dec, val=("amount", 2)),
     "Meter": plain(Meter, clock=CLOCK),
-    "Meter.mark": entry(lambda: Meter().mark, value=("amount", 2)),
+    "Meter.mark": entry(lambda: Meter().mark, value=("number", 2)),
     "Histogram": plain(Histogram, **RESERVOIR, sample=SAMPLE),
-    "Histogram.add": entry(lambda: Histogram().add, value=("amount", 2)),
+    "Histogram.add": entry(lambda: Histogram().add, value=("number", 2)),
     "Timer": plain(Timer, threshold=("seconds", 1), **RESERVOIR, sink=("any", None), sample=SAMPLE),
     "CallbackGauge": plain(CallbackGauge, callback=("function", float)),
     "SimpleGauge": plain(SimpleGauge, value=("any", 1)),
@@ -70,15 +70,15 @@ METRICS: dict[str, Entry] = {
         lambda: Snapshot([1, 2]).get_percentile, percentile=("fraction", 0.5)
     ),
     "ExpDecayingSample": plain(ExpDecayingSample, **RESERVOIR),
-    "ExpDecayingSample.update": entry(lambda: ExpDecayingSample().update, value=("amount", 2)),
+    "ExpDecayingSample.update": entry(lambda: ExpDecayingSample().update, value=("number", 2)),
     "SlidingTimeWindowSample": plain(SlidingTimeWindowSample, window=("rate", 60), clock=CLOCK),
     "SlidingTimeWindowSample.update": entry(
-        lambda: SlidingTimeWindowSample().update, value=("amount", 2)
+        lambda: SlidingTimeWindowSample().update, value=("number", 2)
     ),
     "ExpWeightedMovingAvg": plain(
         ExpWeightedMovingAvg, period=("rate", 1), interval=("rate", 5), clock=CLOCK
     ),
-    "ExpWeightedMovingAvg.add": entry(lambda: ExpWeightedMovingAvg(1).add, value=("amount", 2)),
+    "ExpWeightedMovingAvg.add": entry(lambda: ExpWeightedMovingAvg(1).add, value=("number", 2)),
     "MetricsRegistry": plain(MetricsRegistry, clock=CLOCK),
     **of_a_registry(MetricsRegistry),
     "RegexRegistry": plain(RegexRegistry, pattern=("pattern", "^(m)$"), clock=CLOCK),

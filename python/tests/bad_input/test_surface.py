@@ -37,7 +37,7 @@ def arguments(name: str, function: Callable[..., Any]) -> set[str]:
     try:
         names = set(inspect.signature(function).parameters)
     except ValueError:
-        return set(TABLE[name].arguments)
+        return set(TABLE[name].arguments) if name in TABLE else set()
     return names - {"self", "args", "kwargs", "_args", "_kwargs"} or set(KNOWN.get(name, ()))
 
 

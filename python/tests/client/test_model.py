@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
+import weakref
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +20,7 @@ class Reading(DataPoint):
 
     def __init__(self, celsius: float) -> None:
         super().__init__("room.celsius", {"room": "lab"}, 60, celsius)
-        self.sensor = "s1"
+        self.sensor: Any = "s1"
 
 
 class Room(TimeSeries):
@@ -44,6 +46,33 @@ def test_a_point_has_the_attributes_it_was_given() -> None:
     assert (point.timestamp, point.value) == (7, 8.0)
     tags["c"] = 3
     assert point.tags == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize(
+    "named", [TimeSeries("m", {"k": "v"}), TimeSeriesName("m", {"k": "v"}), Reading(20)]
+)
+def test_attributes_of_a_programs_own_are_kept_and_copied(named: Any) -> None:
+    named.note = "checked"
+    for copied in (copy.copy(named), copy.deepcopy(named), pickle.loads(pickle.dumps(named))):
+        assert copied.note == "checked"
+        assert copied.metric == named.metric
+    named.note, gone = named, weakref.ref(copied)
+    copied.note = copied
+    del copied
+    gc.collect()
+    assert gone() is None
+
+
+def test_the_garbage_collector_looks_only_at_points_of_classes_made_in_python() -> None:
+    point = DataPoint("m", {}, 1, 1)
+    point.__init__("m", {}, 2, 2)  # type: ignore[misc]
+    assert not gc.is_tracked(point)
+    reading = Reading(20)
+    assert gc.is_tracked(reading)
+    reading.sensor, gone = reading, weakref.ref(reading)
+    del reading
+    gc.collect()
+    assert gone() is None
 
 
 @pytest.mark.parametrize("tags", [None, {}])

@@ -108,6 +108,40 @@ def test_decoded_tags_are_a_fresh_dict_each_time() -> None:
         timeseries.decode_metric('m{"a": "b"}')[1]["poison"] = 1
 
 
+def _replace(tags: dict[str, Any]) -> None:
+    tags["a"] = "".join(["v", "1"])
+
+
+def _reorder(tags: dict[str, Any]) -> None:
+    tags["a"] = tags.pop("a")
+
+
+@pytest.mark.parametrize(
+    "change", [_replace, _reorder, dict.clear, dict.popitem, lambda tags: tags.update(a="v2")]
+)
+def test_decoded_tags_that_were_changed_and_given_back_are_forgotten(change: Any) -> None:
+    encoded = f'm{{"a": "v1", "b": "{change}"}}'
+    expected = [("a", "v1"), ("b", str(change))]
+    for keeps_tuple in (False, True) * 4:
+        answer = timeseries.decode_metric(encoded)
+        assert list(answer[1].items()) == expected
+        change(answer[1])
+        if not keeps_tuple:
+            answer = answer[1]
+        again = timeseries.decode_metric(encoded)
+        assert again[1] is not (answer[1] if keeps_tuple else answer)
+        assert list(again[1].items()) == expected
+
+
+def test_two_who_ask_for_one_name_have_tags_of_their_own() -> None:
+    encoded = 'm{"both": "ask"}'
+    answers = [timeseries.decode_metric(encoded) for _ in range(5)]
+    assert answers == [("m", {"both": "ask"})] * 5
+    assert len({id(tags) for _, tags in answers}) == 5
+    tags = [timeseries.decode_metric(encoded)[1] for _ in range(5)]
+    assert len({id(each) for each in tags}) == 5
+
+
 def test_decoded_texts_are_not_taken_for_others_of_the_same_ends() -> None:
     ends = ("begins: ", " :ends it")
     texts = [f"{ends[0]}{n:05}{ends[1]}" for n in range(3000)] + ["x" * n for n in range(101)]

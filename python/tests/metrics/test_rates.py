@@ -107,7 +107,7 @@ def test_a_meter_counts_what_is_no_whole_number() -> None:
     for bad in (math.nan, math.inf):
         with pytest.raises(ValueError, match="`(nan|inf)`"):
             meter.mark(bad)
-    with pytest.raises(OverflowError):
+    with pytest.raises(ValueError, match="too large"):
         meter.mark(10**400)
     assert meter.get_count() == expected
 

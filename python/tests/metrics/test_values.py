@@ -105,7 +105,7 @@ def test_numbers_of_any_kind_are_taken_and_all_else_changes_nothing(add: Any) ->
     for bad in (math.nan, math.inf, -math.inf):
         with pytest.raises(ValueError, match="finite"):
             add(target, bad)
-    with pytest.raises(OverflowError):
+    with pytest.raises(ValueError, match="too large"):
         add(target, 10**400)
     snapshot = target.get_snapshot()
     assert (snapshot.get_size(), snapshot.get_max()) == (len(good), 1e300)
@@ -169,6 +169,21 @@ class Last:
 
     def clear(self) -> None:
         self.values = []
+
+
+def test_a_histogram_that_is_handed_no_sample_shows_its_own() -> None:
+    histogram = Histogram(size=2)
+    sample = histogram.sample
+    assert sample.get_size() == 0
+    for value in (1, 2):
+        histogram.add(value)
+    assert (sample.get_size(), sample.get_snapshot().values) == (2, [1, 2])
+    sample.update(9)
+    assert (histogram.get_count(), histogram.get_max(), sample.get_size()) == (3, 9, 2)
+    with pytest.raises(ValueError, match="finite"):
+        sample.update(math.nan)
+    sample.clear()
+    assert (histogram.get_count(), sample.get_size()) == (0, 0)
 
 
 def test_a_sample_of_ones_own_is_told_of_each_value_and_asked() -> None:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="the benchmark, as all scripts, needs Python 3.11"
+)
+
 BENCH = Path(__file__).resolve().parents[3] / "bench" / "python"
 
 

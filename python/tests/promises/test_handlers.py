@@ -12,8 +12,8 @@ import pytest
 from apptuit import ApptuitSendException
 from apptuit.metrics import MetricsRegistry
 from apptuit.pyformance.apptuit_reporter import ApptuitReporter
-from tests.conftest import serving
-from tests.promises.world import CUT, TOKEN, Between, World, wait_for
+from tests.conftest import CUT, Answer, serving
+from tests.promises.world import TOKEN, Between, World, wait_for
 
 TAGS = {"service": "order-service"}
 
@@ -30,7 +30,7 @@ def registry_with(*values: float) -> MetricsRegistry:
 
 def failing(between: Between, status: int = 500, **settings: Any) -> ApptuitReporter:
     """A reporter of two gauges, of whose next report the server says this."""
-    between.statuses.append(status)
+    between.answer(status)
     return ApptuitReporter(
         token=TOKEN,
         registry=registry_with(1, 2),
@@ -138,9 +138,9 @@ def test_f76_a_running_reporter_tells_status_counts_and_the_reason_of_each_point
         World(url).wait_for("g0_value")
         registry.gauge("one_too_many").set_value(2)
         wait_for(lambda: any(tuple(counts) == (400, 1, 1) for *counts, _ in told))
-        between.statuses.extend([CUT] * 100)
+        between.answers.extend([Answer(CUT)] * 100)
         wait_for(lambda: any(tuple(counts) == (0, 0, 2) for *counts, _ in told))
-        between.statuses.clear()
+        between.answers.clear()
         reporter.stop()
     reasons = [(status, error) for status, _, _, errors in told for error in errors]
     raised = next(error for _, error in reasons if "ZeroDivisionError" in error["error"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import venv
@@ -29,14 +30,22 @@ def run(*command: object, **variables: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment into which `pip install apptuit` was all that was put."""
-    folder = tmp_path_factory.mktemp("installed")
-    wheels = folder / "wheels"
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `APPTUIT_WHEELS` names, or one with wheels built for this interpreter."""
+    if built := os.environ.get("APPTUIT_WHEELS"):
+        return Path(built)
+    wheels = tmp_path_factory.mktemp("wheels")
     manifest = ROOT / "python" / "Cargo.toml"
     run("maturin", "build", "-q", "-m", manifest, "-i", sys.executable, "-o", wheels)
     sources = ROOT / "python" / "pyformance"
     run(*PIP, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", wheels, sources)
+    return wheels
+
+
+@pytest.fixture(scope="module")
+def interpreter(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment into which `pip install apptuit` was all that was put."""
+    folder = tmp_path_factory.mktemp("installed")
     venv.create(folder / "venv", with_pip=False, symlinks=True)
     python = folder / "venv" / "bin" / "python"
     run(*PIP, "--python", python, "install", "-q", "--no-index", "--find-links", wheels, "apptuit")

@@ -22,7 +22,7 @@ def told(world: World, between: Between) -> World:
         registry=registry, token=TOKEN, tags={"service": "shop"}, error_handler=None
     )
     reporter.report_now()
-    between.statuses.append(500)
+    between.answer(500)
     with pytest.raises(ApptuitSendException, match="8 points failed"):
         reporter.report_now()
     reporter.report_now()

@@ -11,7 +11,8 @@ import pytest
 
 from apptuit.metrics import MetricsRegistry
 from apptuit.pyformance import ApptuitReporter
-from tests.promises.world import CUT, TOKEN, Between, World
+from tests.conftest import CUT
+from tests.promises.world import TOKEN, Between, World
 
 
 def test_f13_the_reporter_is_imported_from_two_places() -> None:
@@ -80,7 +81,7 @@ def test_f22_failures_of_the_server_and_of_the_connection_are_retried_twice(
         registry = MetricsRegistry()
         registry.counter(name).inc(5)
         with Between(world.url) as between:
-            between.statuses.append(failure)
+            between.answer(failure)
             reporter = ApptuitReporter(
                 registry=registry, token=TOKEN, api_endpoint=between.url, retry=2
             )
@@ -104,11 +105,11 @@ def test_f23_a_stopped_reporter_reports_no_more(world: World, between: Between) 
     world.wait_for("orders_count")
     orders.inc(3)
     reporter.stop()
-    seen = between.seen
+    seen = len(between.requests)
     assert world.value("orders_count") == 3.0
     orders.inc()
     time.sleep(0.5)
-    assert between.seen == seen
+    assert len(between.requests) == seen
     assert world.value("orders_count") == 3.0
 
 

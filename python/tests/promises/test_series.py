@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from apptuit import Apptuit, ApptuitException, ApptuitSendException, DataPoint, TimeSeries
-from tests.promises.world import CUT, TOKEN, Between, World
+from tests.conftest import CUT
+from tests.promises.world import TOKEN, Between, World
 
 NOW = 1_500_000_000 // 60 * 60
 
@@ -17,14 +18,14 @@ def test_f67_send_tries_again_after_a_500_or_a_lost_connection(
 ) -> None:
     client = Apptuit(token=TOKEN)
     points = [DataPoint("node.load.avg", {"host": "h1"}, NOW, 0.25)]
-    between.statuses.append(failure)
+    between.answer(failure)
     client.send(points, retry_count=3)
-    assert between.seen == 2
+    assert len(between.requests) == 2
     assert world.one("node_load_avg")["dps"] == [[NOW, 0.25]]
-    between.statuses.append(failure)
+    between.answer(failure)
     with pytest.raises(ApptuitSendException if failure else ConnectionError):
         client.send(points)
-    assert between.seen == 3
+    assert len(between.requests) == 3
 
 
 def scraped(series: int, points: int) -> list[TimeSeries]:
@@ -93,10 +94,10 @@ def same(frame: pd.DataFrame, expected: pd.DataFrame) -> None:
 
 def test_f70_a_query_is_asked_of_a_start_and_tries_again(client: Apptuit, between: Between) -> None:
     asking = Apptuit(token=TOKEN)
-    between.statuses.append(500)
+    between.answer(500)
     start = NOW - 3600
     answer = asking.query(QUERY, start=start, retry_count=3)
-    assert between.seen == 2
+    assert len(between.requests) == 2
     values = {series.tags["host"]: series.values for series in answer[0].series}
     assert values == {"h1": [11.0, 14.0], "h2": [21.0, 24.0]}
     # Names sent in the default mode have lost their dots: the answer says what was meant.

@@ -5,25 +5,20 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections import deque
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-TOKEN = "my_apptuit_token"
-CUT = 0
-"""In place of a status: the connection ends without an answer."""
+from tests.conftest import Answer, Recorder, Request
 
+TOKEN = "my_apptuit_token"
 Series = dict[str, Any]
 
 
@@ -93,53 +88,24 @@ class World:
         return done
 
 
-class Between:
+class Between(Recorder):
     """Answers in place of a server as it is told to, then lets requests through to it."""
 
     def __init__(self, url: str) -> None:
-        self.statuses: deque[int] = deque()
-        self.seen = 0
-        between, upstream = self, urllib.parse.urlsplit(url).netloc
+        upstream = urllib.parse.urlsplit(url).netloc
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.do_POST()
+        def forward(request: Request) -> Answer:
+            connection = http.client.HTTPConnection(upstream, timeout=20)
+            connection.request(request.method, request.path, request.raw or None, request.headers)
+            answer = connection.getresponse()
+            content = answer.read()
+            connection.close()
+            return Answer(answer.status, content)
 
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                between.seen += 1
-                if not between.statuses:
-                    self.forward(body)
-                elif status := between.statuses.popleft():
-                    self.send_response(status)
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-                else:
-                    self.connection.shutdown(socket.SHUT_RDWR)
-
-            def forward(self, body: bytes) -> None:
-                connection = http.client.HTTPConnection(upstream, timeout=20)
-                connection.request(self.command, self.path, body or None, dict(self.headers))
-                answer = connection.getresponse()
-                content = answer.read()
-                connection.close()
-                self.send_response(answer.status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        super().__init__(forward)
 
     def __enter__(self) -> Between:
-        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join(10)
-        self._server.server_close()
+        self.close()

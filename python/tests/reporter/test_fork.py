@@ -246,6 +246,37 @@ if __name__ == "__main__":
     assert len(workers) == 3
 
 
+def test_children_of_one_moment_report_at_moments_of_their_own(server: Recorder) -> None:
+    run_forking(
+        server,
+        """
+    heard, say = os.pipe()
+
+    def sent(*request):
+        os.write(say, f"{os.getpid()} {time.monotonic()}\\n".encode())
+        return 204, {}, b""
+
+    registry = MetricsRegistry()
+    registry.counter("orders").inc()
+    running = reporter(registry, 1, transport=sent)
+    running.start()
+    begun = time.monotonic()
+    pids = [child(lambda: time.sleep(2)) for _ in range(8)]
+    for pid in pids:
+        wait(pid)
+    running.stop()
+    os.close(say)
+    firsts = {}
+    with open(heard) as lines:
+        for line in lines:
+            pid, at = line.split()
+            firsts.setdefault(int(pid), float(at) - begun)
+    moments = [firsts[pid] for pid in pids]
+    assert min(moments) >= 0.5 and max(moments) - min(moments) > 0.1, moments
+    """,
+    )
+
+
 def test_a_gauge_may_fork(server: Recorder) -> None:
     run_forking(
         server,

@@ -215,22 +215,18 @@ def test_a_build_without_the_interpreters_lock_is_refused() -> None:
     run(program)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="needs interpreters with locks of their own")
 def test_a_subinterpreter_is_refused_clearly() -> None:
     module = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
+    inside = (
+        "try:\n    import apptuit\n"
+        "except ImportError as error:\n    assert 'subinterpreters' in str(error), error\n"
+        "else:\n    raise AssertionError('it was imported')"
+    )
     program = f"""
         import apptuit
         import {module} as interpreters
-        program = '''
-try:
-    import apptuit
-except ImportError as error:
-    assert "subinterpreters" in str(error), error
-else:
-    raise AssertionError("it was imported")
-'''
         made = interpreters.create()
-        failed = interpreters.run_string(made, program)
+        failed = interpreters.run_string(made, {inside!r})
         assert failed is None, failed
     """
     run(program)

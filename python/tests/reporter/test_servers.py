@@ -89,7 +89,9 @@ def app(environ, start_response):
     return [str(os.getpid()).encode()]
 """
     )
-    options = ["--workers", "2", "--bind", "127.0.0.1:0", "--no-control-socket"]
+    # As a file, since older versions refuse a flag they do not know.
+    (tmp_path / "gunicorn.conf.py").write_text("control_socket_disable = True\n")
+    options = ["--workers", "2", "--bind", "127.0.0.1:0"]
     options += ["--preload"] if preload else []
     with program(tmp_path, "gunicorn", *options, "shop:app") as said:
         at = re.compile(r"Listening at: (http://127\.0\.0\.1:\d+)")

@@ -10,12 +10,11 @@
 //! a number for each (as in algorithm A-ExpJ of Efraimidis and Spirakis 2006); and the lock is only
 //! taken for values that may get in.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
 use std::sync::Mutex;
-use std::sync::atomic::{self, AtomicU64};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::ranked::Ranked;
 use super::{Reservoir, lock_briefly};
 use crate::Snapshot;
 use crate::instruments::lock;
@@ -48,8 +47,7 @@ pub struct ExponentiallyDecaying {
     /// The bits of the least priority kept, once the sample is full. Only grows, so a value that is
     /// below what a thread last saw of it is below.
     least: AtomicU64,
-    /// The least priority on top.
-    kept: Mutex<BinaryHeap<Reverse<Ranked>>>,
+    kept: Mutex<Ranked>,
 }
 
 impl ExponentiallyDecaying {
@@ -67,24 +65,22 @@ impl ExponentiallyDecaying {
     }
 
     fn values(&self) -> Vec<f64> {
-        lock(&self.kept).iter().map(|Reverse(kept)| kept.value).collect()
+        lock(&self.kept).values().to_vec()
     }
 
-    fn keep(&self, values: impl Iterator<Item = Ranked>) {
+    fn keep(&self, values: impl Iterator<Item = (f64, f64)>) {
         let Some(mut kept) = lock_briefly(&self.kept) else { return };
-        for value in values {
+        for (priority, value) in values {
             if kept.len() < self.size {
-                kept.push(Reverse(value));
-            } else if let Some(mut least) = kept.peek_mut()
-                && least.0 < value
-            {
-                *least = Reverse(value);
+                kept.push(priority, value);
+            } else {
+                kept.replace_least(priority, value);
             }
         }
         if kept.len() == self.size
-            && let Some(least) = kept.peek()
+            && let Some(least) = kept.least()
         {
-            self.least.store(least.0.priority.to_bits(), atomic::Ordering::Relaxed);
+            self.least.store(least.to_bits(), Ordering::Relaxed);
         }
     }
 }
@@ -106,7 +102,7 @@ impl Reservoir for ExponentiallyDecaying {
 
     fn offer(&self, values: &[f64], at: Duration) {
         let weight = self.alpha * at.as_secs_f64();
-        let least = f64::from_bits(self.least.load(atomic::Ordering::Relaxed));
+        let least = f64::from_bits(self.least.load(Ordering::Relaxed));
         let share = (weight - least).exp().min(1.0);
         let mut candidates = Candidates { values: values.iter(), weight, share };
         if let Some(first) = candidates.next() {
@@ -119,17 +115,17 @@ impl Reservoir for ExponentiallyDecaying {
     }
 
     fn quantiles(&self, _: Duration, shares: &mut [f64]) {
-        select_quantiles(&self.values(), shares);
+        select_quantiles(self.values(), shares);
     }
 
     fn clear(&self) {
         let mut kept = lock(&self.kept);
         kept.clear();
-        self.least.store(f64::NEG_INFINITY.to_bits(), atomic::Ordering::Relaxed);
+        self.least.store(f64::NEG_INFINITY.to_bits(), Ordering::Relaxed);
     }
 }
 
-/// Those of some values of one instant whose priority is above the least, with their priority.
+/// Those of some values of one instant whose priority is above the least, after their priority.
 struct Candidates<'a> {
     values: std::slice::Iter<'a, f64>,
     /// The logarithm of the weight of a value of this instant.
@@ -139,10 +135,10 @@ struct Candidates<'a> {
 }
 
 impl Iterator for Candidates<'_> {
-    type Item = Ranked;
+    type Item = (f64, f64);
 
     #[inline]
-    fn next(&mut self) -> Option<Ranked> {
+    fn next(&mut self) -> Option<(f64, f64)> {
         let value = if self.share < 1.0 {
             let u = unit();
             // None of n values is one in a share of (1 - share)^n of all cases, which is at least
@@ -161,7 +157,7 @@ impl Iterator for Candidates<'_> {
             self.values.next()
         };
         // Evenly in (0, share]: of all values, those that are candidates.
-        value.map(|&value| Ranked { priority: self.weight - (self.share * unit()).ln(), value })
+        value.map(|&value| (self.weight - (self.share * unit()).ln(), value))
     }
 }
 
@@ -169,30 +165,3 @@ impl Iterator for Candidates<'_> {
 fn unit() -> f64 {
     1.0 - fastrand::f64()
 }
-
-/// A value, ordered by priority alone.
-#[derive(Clone, Copy, Debug)]
-struct Ranked {
-    priority: f64,
-    value: f64,
-}
-
-impl Ord for Ranked {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.priority.total_cmp(&other.priority)
-    }
-}
-
-impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Ranked {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Ranked {}

@@ -2,6 +2,7 @@
 
 mod exponentially_decaying;
 mod log_linear;
+mod ranked;
 mod sampling;
 mod sliding_window;
 

@@ -83,7 +83,7 @@ impl Reservoir for SlidingWindow {
     }
 
     fn quantiles(&self, now: Duration, shares: &mut [f64]) {
-        select_quantiles(&self.values(now), shares);
+        select_quantiles(self.values(now), shares);
     }
 
     fn clear(&self) {

@@ -201,7 +201,7 @@ impl ClientBuilder {
             global_tags,
             sanitizer: self.sanitizer,
             unchecked_series: self.unchecked_series,
-            retry: self.retry,
+            retry: Mutex::new(self.retry),
             timeout: self.timeout,
             query_timeout: self.query_timeout,
             transport: match self.transport {

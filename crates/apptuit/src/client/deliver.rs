@@ -127,7 +127,7 @@ impl Client {
             body: body.bytes().clone(),
             timeout: deadline.left(),
         };
-        let (policy, clock) = (self.0.retry, &*self.0.clock);
+        let (policy, clock) = (self.retry_policy(), &*self.0.clock);
         with_retries(policy, deadline.left(), clock, interrupt, |_| {
             let response = redirect::followed(&mut request, deadline, |request| {
                 self.0.transport.send(request).map_err(|error| {

@@ -14,7 +14,7 @@ mod transport;
 mod warning;
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use apptuit_metrics::Clock;
@@ -61,7 +61,7 @@ struct Settings {
     global_tags: Tags,
     sanitizer: Sanitizer,
     unchecked_series: bool,
-    retry: RetryPolicy,
+    retry: Mutex<RetryPolicy>,
     timeout: Duration,
     query_timeout: Duration,
     transport: Box<dyn Transport>,
@@ -107,7 +107,12 @@ impl Client {
 
     /// What happens after a failure that may pass.
     pub(crate) fn retry_policy(&self) -> RetryPolicy {
-        self.0.retry
+        *self.0.retry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what happens after a failure that may pass, from the next call on, for all clones.
+    pub fn set_retry(&self, retry: RetryPolicy) {
+        *self.0.retry.lock().unwrap_or_else(PoisonError::into_inner) = retry;
     }
 
     /// The token, for no other use than to tell one from another.
@@ -131,7 +136,7 @@ impl fmt::Debug for Client {
             .field("endpoint", &self.0.endpoint)
             .field("global_tags", &self.0.global_tags)
             .field("sanitizer", &self.0.sanitizer)
-            .field("retry", &self.0.retry)
+            .field("retry", &self.retry_policy())
             .field("timeout", &self.0.timeout)
             .finish_non_exhaustive()
     }

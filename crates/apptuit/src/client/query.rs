@@ -83,7 +83,7 @@ impl Client {
     }
 
     fn ask(&self, mut request: Request, query: &str, interrupt: &Interrupt) -> Result<QueryAnswer> {
-        let (policy, timeout) = (self.0.retry, self.0.query_timeout);
+        let (policy, timeout) = (self.retry_policy(), self.0.query_timeout);
         with_retries(policy, timeout, &*self.0.clock, interrupt, |left| {
             request.timeout = left;
             let response = self.0.transport.send(&request).map_err(|error| {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use apptuit_metrics::Clock;
@@ -12,12 +12,12 @@ use apptuit_model::limits::BATCH_POINTS;
 
 use super::desk::Turns;
 use super::outbox::Outbox;
-use super::report::Report;
+use super::report::{Labels, Report};
 use super::self_metrics::SelfMetrics;
 use super::spool::{Identity, Spool, SpoolOptions};
 use super::stderr::StderrHandler;
 use super::waiting::{OnFull, QueueLimits};
-use super::{Handler, MetricSource, PointSink, ProcessMetrics, Reporter, Shared};
+use super::{Handler, MetricSource, NO_INTERVAL, PointSink, ProcessMetrics, Reporter, Shared};
 use crate::client::environment;
 use crate::{Client, Error, ErrorKind, Result};
 
@@ -238,8 +238,7 @@ impl ReporterBuilder {
     pub fn build(self) -> Reporter {
         let (tags, tags_error) = settled(self.merged_tags());
         let (spool, spool_error) = settled(self.open_spool());
-        let no_interval =
-            self.interval.is_zero().then(|| "the reporter's interval is zero".to_owned());
+        let no_interval = self.interval.is_zero().then(|| NO_INTERVAL.to_owned());
         let ledger_metrics = self.ledger_metrics.unwrap_or(spool.is_some());
         let (sink, clock) = (self.sink, self.clock);
         let on_error = self.on_error.unwrap_or_else(|| {
@@ -253,16 +252,14 @@ impl ReporterBuilder {
                     source: self.source,
                     outbox: Outbox::new(Arc::clone(&sink), spool, self.queue, Arc::clone(&clock)),
                     sink,
-                    prefix: self.prefix,
-                    tags,
+                    labels: Mutex::new(Labels { prefix: self.prefix, tags }),
+                    interval: Mutex::new(self.interval),
                     batch_points: self.batch_points,
-                    whole_seconds: self.interval >= Duration::from_secs(1),
                     clock,
                     process_metrics: self.process_metrics,
                     self_metrics: SelfMetrics::new(ledger_metrics),
                 },
                 turns: Turns::default(),
-                interval: self.interval,
                 stop_timeout: self.stop_timeout,
                 report_timeout: timeout.max(self.interval.min(MAX_REPORT_TIMEOUT)),
                 on_error,

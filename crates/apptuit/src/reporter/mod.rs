@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use apptuit_metrics::{Clock, Registry, SystemClock};
-use apptuit_model::Timestamp;
+use apptuit_model::{Tags, Timestamp};
 
 pub use builder::{HostTag, ReporterBuilder};
 pub use flush::FlushReport;
@@ -42,7 +42,7 @@ pub(crate) use spool::rewritten as rewritten_spool_file;
 pub use spool::{DamagedFile, Drained, Drawer, SpoolDirectory, SpoolOptions};
 pub use waiting::OnFull;
 
-use self::desk::Turns;
+use self::desk::{Turns, lock};
 use self::outbox::{Replayed, Trip};
 use self::report::{Occasion, Outcome, Report, Subject};
 use crate::client::Interrupt;
@@ -80,6 +80,8 @@ thread_local! {
     static REPORTING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
+const NO_INTERVAL: &str = "the reporter's interval is zero";
+
 /// What is told of failures.
 type Handler = Box<dyn Fn(&Error) + Send + Sync>;
 
@@ -89,7 +91,6 @@ struct Shared {
     report: Report,
     /// Taken for a report and for each delivery of what waits, so that counts do not mix.
     turns: Turns,
-    interval: Duration,
     stop_timeout: Duration,
     /// The time one report may take to be delivered; what is left then waits.
     report_timeout: Duration,
@@ -184,6 +185,30 @@ impl Reporter {
         Ok(flush::flush(&self.shared, timeout))
     }
 
+    /// Changes the [prefix](ReporterBuilder::prefix), from the next report on.
+    pub fn set_prefix(&self, prefix: impl Into<String>) {
+        lock(&self.shared.report.labels).prefix = prefix.into();
+    }
+
+    /// Gives these tags to all points that are packed from now on, in place of those it was built with,
+    /// the host's and those of the environment among them.
+    pub fn set_tags(&self, tags: impl Into<Tags>) {
+        lock(&self.shared.report.labels).tags = tags.into();
+    }
+
+    /// Changes the [interval](ReporterBuilder::interval), from the end of the next report on.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`]: it is zero.
+    pub fn set_interval(&self, interval: Duration) -> Result<()> {
+        if interval.is_zero() {
+            return Err(Error::new(ErrorKind::Configuration, NO_INTERVAL));
+        }
+        *lock(&self.shared.report.interval) = interval;
+        Ok(())
+    }
+
     /// What became of every point so far.
     pub fn ledger(&self) -> Ledger {
         self.shared.report.outbox.books().ledger()
@@ -208,8 +233,8 @@ impl Reporter {
 impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reporter")
-            .field("interval", &self.shared.interval)
-            .field("tags", &self.shared.report.tags)
+            .field("interval", &self.shared.report.interval())
+            .field("tags", &self.shared.report.labels().tags)
             .field("is_running", &self.shared.is_running)
             .finish_non_exhaustive()
     }

@@ -1,11 +1,13 @@
 //! One report: instruments become points, points become batches, failures become errors.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use apptuit_metrics::collect::{Skipped, collect_each};
 use apptuit_metrics::{Clock, Timer};
 use apptuit_model::{DataPoint, Tags, Timestamp};
 
+use super::desk::lock;
 use super::outbox::{Outbox, Sent, Trip};
 use super::self_metrics::SelfMetrics;
 use super::{DropReason, MetricSource, PointSink, ProcessMetrics};
@@ -17,13 +19,21 @@ pub(super) struct Report {
     pub(super) source: Arc<dyn MetricSource>,
     pub(super) sink: Arc<dyn PointSink>,
     pub(super) outbox: Outbox,
-    pub(super) prefix: String,
-    pub(super) tags: Tags,
+    pub(super) labels: Mutex<Labels>,
+    pub(super) interval: Mutex<Duration>,
     pub(super) batch_points: usize,
-    pub(super) whole_seconds: bool,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) process_metrics: Option<ProcessMetrics>,
     pub(super) self_metrics: SelfMetrics,
+}
+
+/// What all points have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Labels {
+    /// In front of their names.
+    pub(super) prefix: String,
+    /// Under their own.
+    pub(super) tags: Tags,
 }
 
 /// What is reported.
@@ -55,6 +65,15 @@ pub(super) struct Outcome {
 }
 
 impl Report {
+    pub(super) fn interval(&self) -> Duration {
+        *lock(&self.interval)
+    }
+
+    /// What points have in common now.
+    pub(super) fn labels(&self) -> Labels {
+        lock(&self.labels).clone()
+    }
+
     /// What the reporter is for.
     pub(super) fn subject(&self) -> Subject<'_> {
         Subject { source: &*self.source, instant: None }
@@ -64,6 +83,7 @@ impl Report {
     pub(super) fn run(&self, subject: Subject<'_>, occasion: Occasion, trip: &Trip<'_>) -> Outcome {
         let now = self.timestamp();
         let timestamp = subject.instant.unwrap_or(now);
+        let Labels { prefix, .. } = self.labels();
         let mut outcome = Outcome::default();
         let (mut batch, timer) = (Vec::new(), &self.self_metrics.time);
         let mut add = |point| {
@@ -72,9 +92,9 @@ impl Report {
                 self.send(&mut batch, Some(timer), occasion, trip, &mut outcome);
             }
         };
-        let left = subject.source.collect(&self.prefix, timestamp, &mut add);
+        let left = subject.source.collect(&prefix, timestamp, &mut add);
         if let Some(metrics) = &self.process_metrics {
-            metrics.points(&self.prefix, timestamp).into_iter().for_each(&mut add);
+            metrics.points(&prefix, timestamp).into_iter().for_each(&mut add);
         }
         let books = self.outbox.books();
         books.record_dropped(left.non_finite, DropReason::NotFinite);
@@ -88,7 +108,7 @@ impl Report {
 
         self.self_metrics.copy(&books.ledger());
         let mut own = Vec::new();
-        collect_each(&self.self_metrics.registry, &self.prefix, now, |point| own.push(point));
+        collect_each(&self.self_metrics.registry, &prefix, now, |point| own.push(point));
         let mut about = Outcome::default();
         self.send(&mut own, None, occasion, trip, &mut about);
         outcome.notices.extend(about.errors);
@@ -133,13 +153,14 @@ impl Report {
     /// Now; in whole seconds unless reports come faster than that.
     fn timestamp(&self) -> Timestamp {
         let now = self.clock.timestamp();
-        if self.whole_seconds { Timestamp::from_secs(now.as_secs()) } else { now }
+        let is_whole = self.interval() >= Duration::from_secs(1);
+        if is_whole { Timestamp::from_secs(now.as_secs()) } else { now }
     }
 
     /// The reporter's tags, but for those whose key becomes one of the metric's by cleaning: the
     /// metric's tag wins.
-    fn tags_under(&self, own: &Tags) -> Tags {
-        self.tags.filtered(|key| {
+    fn tags_under(&self, tags: &Tags, own: &Tags) -> Tags {
+        tags.filtered(|key| {
             let clean = self.sink.clean_key(key);
             own.get(key).is_some() || own.iter().all(|(own, _)| self.sink.clean_key(own) != clean)
         })
@@ -147,13 +168,14 @@ impl Report {
 
     /// The points with the reporter's tags under their own.
     fn tagged(&self, points: impl Iterator<Item = DataPoint>) -> Vec<DataPoint> {
+        let Labels { tags, .. } = self.labels();
         // Fields of one instrument stand together and share their tags.
         let mut last: Option<(Tags, Tags)> = None;
         let tag = |point: DataPoint| {
             let merged = match &last {
                 Some((own, merged)) if own == point.tags() => merged.clone(),
                 _ => {
-                    let merged = point.tags().merged_over(&self.tags_under(point.tags()));
+                    let merged = point.tags().merged_over(&self.tags_under(&tags, point.tags()));
                     last = Some((point.tags().clone(), merged.clone()));
                     merged
                 }

@@ -130,7 +130,7 @@ impl Drop for RunningReporter {
 impl fmt::Debug for RunningReporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunningReporter")
-            .field("interval", &self.shared.interval)
+            .field("interval", &self.shared.report.interval())
             .finish_non_exhaustive()
     }
 }
@@ -145,7 +145,7 @@ struct Life {
 impl Life {
     /// A report after `delay` and every interval, between them what waits, and a last report.
     fn run(&self, delay: Duration, last_result: &SyncSender<Result<()>>) {
-        let Shared { report, interval, is_running, .. } = &*self.shared;
+        let Shared { report, is_running, .. } = &*self.shared;
         let mut due = report.clock.now().saturating_add(delay);
         let may_replay = || report.outbox.next_replay().filter(|at| *at <= report.clock.now());
         loop {
@@ -158,7 +158,7 @@ impl Life {
                 // Its failures went to `on_error`.
                 let _ = self.report(Occasion::Interval);
                 report.outbox.look_for_orphans();
-                due = next_due(due, started, report.clock.now(), *interval);
+                due = next_due(due, started, report.clock.now(), report.interval());
             }
             // Also where reports take longer than the interval, and the next is due by now.
             if may_replay().is_some() && self.desk.stopping().is_none() {

@@ -463,3 +463,34 @@ fn a_spool_needs_a_client() {
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert!(error.to_string().contains("a client"), "{error}");
 }
+
+#[test]
+fn an_interval_can_be_changed_but_not_to_none() {
+    let (shelf, clock) = (Shelf::default(), ManualClock::new());
+    clock.set_timestamp(Timestamp::from_millis(61_900));
+    let reporter = reporter(&one_counter(), &shelf).clock(clock).build();
+    reporter.report_now().unwrap();
+    let error = reporter.set_interval(Duration::ZERO).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    reporter.set_interval(Duration::from_millis(100)).unwrap();
+    reporter.report_now().unwrap();
+    // Frequent reports tell fractions of a second.
+    let times = [0, 2].map(|batch: usize| shelf.batches()[batch][0].timestamp().as_millis());
+    assert_eq!(times, [61_000, 61_900]);
+}
+
+#[test]
+fn prefix_and_tags_can_be_changed_between_reports() {
+    let shelf = Shelf::default();
+    let reporter = reporter(&one_counter(), &shelf).prefix("old.").tag("env", "test").build();
+    reporter.report_now().unwrap();
+    reporter.set_prefix("new.");
+    reporter.set_tags([("zone", "eu")]);
+    reporter.report_now().unwrap();
+    let batches = shelf.batches();
+    assert_eq!(batches[0][0].metric(), "old.orders.count");
+    for point in batches[2].iter().chain(&batches[3]) {
+        assert!(point.metric().starts_with("new."), "{point:?}");
+        assert_eq!((point.tags().get("env"), point.tags().get("zone")), (None, Some("eu")));
+    }
+}

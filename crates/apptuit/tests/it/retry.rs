@@ -44,6 +44,16 @@ fn by_default_there_is_one_try() {
 }
 
 #[test]
+fn the_rule_can_be_changed_for_a_client_and_its_clones() {
+    let server = MockTransport::new();
+    (0..9).for_each(|_| server.answer(Response::new(500, "")));
+    let client = client_of(&server).build().unwrap();
+    client.clone().set_retry(quick(2));
+    client.send(&[point("a")]).unwrap_err();
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[test]
 fn a_later_success_is_a_success_with_the_same_body() {
     let server = MockTransport::new();
     server.answer(Response::new(503, ""));

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Optional, Union
 
 from .._native import Counter, Gauge, Histogram, Meter, MetricsRegistry, Timer
+from ..exceptions import ApptuitTypeError, shown
 
 
 class RegexRegistry(MetricsRegistry):
@@ -22,9 +23,11 @@ class RegexRegistry(MetricsRegistry):
         self, pattern: Optional[Union[str, re.Pattern[str]]] = None, clock: Any = None
     ) -> None:
         super().__init__(clock)
-        self.pattern = re.compile(pattern or "^$")
+        self.pattern: re.Pattern[str] = re.compile(pattern or "^$")
 
     def _get_key(self, key: str) -> str:
+        if not isinstance(key, str):
+            raise ApptuitTypeError(f"`{shown(key)}` is no key: expected text")
         groups = (group for match in self.pattern.finditer(key) for group in match.groups())
         return "/".join(group for group in groups if group)
 

@@ -54,12 +54,19 @@ def on_full(what: str) -> str:
 
 def tags(given: Optional[Mapping[str, Any]], disable_host_tag: Optional[bool]) -> dict[str, Any]:
     """Merge the reporter's tags over the environment's, and add the host."""
-    tags = {**_get_tags_from_environment(), **(given or {})}
+    tags = {**_get_tags_from_environment(), **own_tags(given)}
     if disable_host_tag is None:
         disable_host_tag = bool(strtobool(os.environ.get(DISABLE_HOST_TAG) or "false"))
     if not disable_host_tag and tags.get("host") is None:
         tags["host"] = socket.gethostname()
     return tags
+
+
+def own_tags(given: Optional[Mapping[str, Any]]) -> dict[str, Any]:
+    """Copy tags, or none for None."""
+    if given is not None and not isinstance(given, Mapping):
+        raise ApptuitTypeError(f"tags are `{shown(given)}`: expected a dict of keys and values")
+    return dict(given or {})
 
 
 def prefix(given: Optional[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sys
 import threading
 import time
@@ -147,9 +148,12 @@ class ApptuitReporter:
         worker_id: Union[bool, str, int] = False,
         flush_on_sigterm: bool = False,
     ) -> None:
-        self.registry = global_registry() if registry is None else _dump.checked(registry)
-        self.reporting_interval = _settings.interval(reporting_interval)
-        self.client = Apptuit(
+        self.registry: Any = global_registry() if registry is None else _dump.checked(registry)
+        self._made: Optional[_native.Reporter] = None
+        # As the native reporter knows them.
+        self._told_tags: dict[str, Any] = {}
+        self.reporting_interval = reporting_interval
+        self.client: Apptuit = Apptuit(
             token=token,
             api_endpoint=api_endpoint,
             ignore_environ_tags=True,
@@ -157,26 +161,26 @@ class ApptuitReporter:
             compression=compression,
             transport=transport,
         )
-        self.token = self.client.token
-        self.endpoint = self.client.endpoint
-        self.prefix = _settings.prefix(prefix)
-        self.tags = _settings.tags(tags, disable_host_tag)
+        self.token: str = self.client.token
+        self.endpoint: str = self.client.endpoint
+        self.prefix = prefix
         self._worker_id = worker_id
-        self._tag_worker()
-        self.error_handler = _settings.handler(error_handler)
+        self.tags = _settings.tags(tags, disable_host_tag)
+        self.error_handler: Optional[ErrorHandler] = _settings.handler(error_handler)
         self.retry_count = _retries(retry_count, retry)
         self.spool_dir = os.environ.get(SPOOL_DIR) or None
         if spool_dir is not None and spool_dir != "":
             self.spool_dir = _settings.folder(spool_dir)
-        self.queue_points = _settings.size("queue_points", queue_points)
-        self.queue_bytes = _settings.size("queue_bytes", queue_bytes)
-        self.on_queue_full = _settings.on_full(on_queue_full)
+        self.queue_points: Optional[int] = _settings.size("queue_points", queue_points)
+        self.queue_bytes: Optional[int] = _settings.size("queue_bytes", queue_bytes)
+        self.on_queue_full: str = _settings.on_full(on_queue_full)
         self.flush_on_sigterm = flush_on_sigterm
-        self.process_metrics = ProcessMetrics(self.registry) if collect_process_metrics else None
+        self.process_metrics: Optional[ProcessMetrics] = None
+        if collect_process_metrics:
+            self.process_metrics = ProcessMetrics(self.registry)
         self._clock: Any = time
         self._lock = threading.RLock()
         self._is_running = False
-        self._made: Optional[_native.Reporter] = None
         _lifetime.made(self)
 
     def __repr__(self) -> str:
@@ -199,6 +203,49 @@ class ApptuitReporter:
         self._clock = clock
         if self._made is not None:
             self._made.set_clock(None if clock is time else clock)
+
+    @property
+    def reporting_interval(self) -> Union[int, float]:
+        """Seconds from one report to the next; a change counts after the next report."""
+        return self._interval
+
+    @reporting_interval.setter
+    def reporting_interval(self, seconds: Union[int, float]) -> None:
+        self._interval = _settings.interval(seconds)
+        if self._made is not None:
+            self._made.set_interval(seconds)
+
+    @property
+    def prefix(self) -> str:
+        """What is in front of every name; a change counts from the next report on."""
+        return self._prefix
+
+    @prefix.setter
+    def prefix(self, prefix: Optional[str]) -> None:
+        self._prefix = _settings.prefix(prefix)
+        if self._made is not None:
+            self._made.set_prefix(self._prefix)
+
+    @property
+    def tags(self) -> dict[str, Any]:
+        """The tags of every point; a change counts from the next report on."""
+        return self._tags
+
+    @tags.setter
+    def tags(self, tags: Optional[Mapping[str, Any]]) -> None:
+        self._tags = _settings.own_tags(tags)
+        self._tag_worker()
+
+    @property
+    def retry_count(self) -> int:
+        """The number of further tries after a failure that may pass; a change counts at once."""
+        return self._retry_count
+
+    @retry_count.setter
+    def retry_count(self, retry_count: int) -> None:
+        self._retry_count = _retries(retry_count, None)
+        if self._made is not None:
+            self._made.set_retry_count(self._retry_count)
 
     def start(self) -> bool:
         """Report now and then at every interval, on a thread of its own.
@@ -289,11 +336,12 @@ class ApptuitReporter:
             if (reporter := weak()) is not None:
                 reporter._failed(error)
 
+        self._told_tags = dict(self.tags)
         made = _native.Reporter(
             client=self.client._client,
             interval=self.reporting_interval,
             prefix=self.prefix,
-            tags=self.tags,
+            tags=self._told_tags,
             retry_count=self.retry_count,
             spool_dir=self.spool_dir,
             queue_points=self.queue_points,
@@ -327,11 +375,13 @@ class ApptuitReporter:
         if self.process_metrics is not None:
             self.process_metrics.renew()
         if self._is_running:
-            # The parent has just reported these counts: the child's turn is after an interval.
-            self._own().start(self.reporting_interval)
+            # The parent has just reported these counts. The turn of the child is after an interval,
+            # more or less, so that children of one moment do not report at one moment.
+            self._own().start(self.reporting_interval * random.uniform(0.5, 1.5))
 
     def _prepare(self, registry: Optional[Any]) -> tuple[list[Any], _dump.Unread]:
         """Say what there is to report: registries of ours and dumps, and what cannot be read."""
+        self._tell_tags()
         unread: _dump.Unread = []
         process: dict[str, Any] = {}
         if self.process_metrics is not None:
@@ -344,6 +394,13 @@ class ApptuitReporter:
         if reported is not self.registry and process:
             parts.append(process)
         return parts, unread
+
+    def _tell_tags(self) -> None:
+        """Have what is reported now carry the tags as they are: the dict may have been changed."""
+        if self._made is not None and self._told_tags != self.tags:
+            tags = dict(self.tags)
+            self._made.set_tags(tags)
+            self._told_tags = tags
 
     def _failed(self, error: Exception) -> None:
         """Tell the handler of a failed batch; called on the thread that reports."""

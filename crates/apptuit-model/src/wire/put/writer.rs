@@ -4,7 +4,7 @@ use crate::json::push_string;
 use crate::wire::encoding::ContentEncoding;
 use crate::wire::number::{push_f64, push_timestamp};
 use crate::wire::pack::{PackEffort, Packer};
-use crate::{TimeSeriesName, Timestamp};
+use crate::{Tags, TimeSeriesName, Timestamp};
 
 /// JSON that is written before it is handed to the compressor: little enough to stay in a cache.
 const PIECE_BYTES: usize = 16 * 1024;
@@ -16,6 +16,10 @@ pub(super) struct PutWriter {
     /// All of an element up to its timestamp, and the end of the one before it: escaped once,
     /// copied for each point of the series.
     prefix: String,
+    /// What `prefix` ends with, and the tags it tells of: the next series may have the same, as the
+    /// fields of an instrument do.
+    tags_json: String,
+    tags: Tags,
     is_empty: bool,
 }
 
@@ -29,16 +33,11 @@ impl PutWriter {
         prefix.clear();
         prefix.push_str("},{\"metric\":");
         push_string(prefix, name.metric());
-        prefix.push_str(",\"tags\":{");
-        for (n, (key, value)) in name.tags().iter().enumerate() {
-            if n > 0 {
-                prefix.push(',');
-            }
-            push_string(prefix, key);
-            prefix.push(':');
-            push_string(prefix, value);
+        if self.tags_json.is_empty() || self.tags != *name.tags() {
+            self.tags = name.tags().clone();
+            write_tags(&mut self.tags_json, &self.tags);
         }
-        prefix.push_str("},\"timestamp\":");
+        prefix.push_str(&self.tags_json);
     }
 
     pub(super) fn push(&mut self, timestamp: Timestamp, value: f64) {
@@ -62,6 +61,20 @@ impl PutWriter {
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.out.into_bytes()
     }
+}
+
+fn write_tags(json: &mut String, tags: &Tags) {
+    json.clear();
+    json.push_str(",\"tags\":{");
+    for (n, (key, value)) in tags.iter().enumerate() {
+        if n > 0 {
+            json.push(',');
+        }
+        push_string(json, key);
+        json.push(':');
+        push_string(json, value);
+    }
+    json.push_str("},\"timestamp\":");
 }
 
 /// Writes and packs the bodies of puts, one after the other, in little memory: what is written goes
