@@ -7,9 +7,9 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::embedded::chunk::{self, Summary};
+use super::rows::{Row, Rows};
 use crate::embedded::chunks;
 use crate::embedded::month::Month;
 
@@ -17,19 +17,6 @@ use crate::embedded::month::Month;
 const SLOTS: usize = 1 << 16;
 /// In place of when something changed last while it changes: later than any moment.
 const CHANGING: u64 = u64::MAX;
-/// Room that is made for chunks to come, so that not every one of them moves all others.
-const ROWS_TO_COME: usize = 8;
-
-/// The chunks of a series in a month, in the order of their writing.
-pub(super) type Rows = Arc<Vec<Row>>;
-
-/// A chunk of the file. Its bytes are here once somebody has needed them.
-#[derive(Clone, Debug)]
-pub(super) struct Row {
-    pub(super) seq: i64,
-    pub(super) summary: Summary,
-    pub(super) data: OnceLock<Arc<[u8]>>,
-}
 
 /// A series and a month.
 type Key = (u32, Month);
@@ -57,7 +44,7 @@ struct Kept {
 struct Entry {
     /// The change after which it stands.
     since: u64,
-    rows: Rows,
+    rows: Arc<Rows>,
 }
 
 /// A moment between two changes, or during one.
@@ -112,7 +99,7 @@ impl Chunks {
 
     /// What is kept of some series and months, as it is in a state of the file that was fixed after
     /// a moment.
-    pub(super) fn find(&self, keys: &[Key], moment: Moment) -> Vec<Option<Rows>> {
+    pub(super) fn find(&self, keys: &[Key], moment: Moment) -> Vec<Option<Arc<Rows>>> {
         let mut kept = self.kept();
         let mut find = |key: &Key| {
             let since = self.since(*key, moment)?;
@@ -122,7 +109,7 @@ impl Chunks {
     }
 
     /// Keeps what was read from a state of the file that was fixed after a moment.
-    pub(super) fn keep(&self, read: impl Iterator<Item = (Key, Rows)>, moment: Moment) {
+    pub(super) fn keep(&self, read: impl Iterator<Item = (Key, Arc<Rows>)>, moment: Moment) {
         let mut kept = self.kept();
         for (key, rows) in read {
             if let Some(since) = self.since(key, moment) {
@@ -174,20 +161,19 @@ impl Drop for Change<'_> {
 }
 
 impl Kept {
-    fn find(&mut self, key: Key, since: u64) -> Option<Rows> {
+    fn find(&mut self, key: Key, since: u64) -> Option<Arc<Rows>> {
         if let Some(entry) = self.young.get(&key) {
             return (entry.since == since).then(|| Arc::clone(&entry.rows));
         }
         let entry = self.old.remove(&key).filter(|entry| entry.since == since)?;
         // Of many chunks some may be of no use any more: what is needed of their bytes is soon back.
-        let rows = entry.rows.iter().map(|row| Row { data: OnceLock::new(), ..row.clone() });
-        let rows: Rows = Arc::new(rows.collect());
+        let rows = Arc::new(entry.rows.without_data());
         self.insert(key, Entry { rows: Arc::clone(&rows), ..entry });
         Some(rows)
     }
 
     fn insert(&mut self, key: Key, entry: Entry) {
-        let bytes = size_of::<(Key, Entry)>() + entry.rows.iter().map(Row::bytes).sum::<usize>();
+        let bytes = size_of::<(Key, Entry)>() + entry.rows.bytes();
         self.young.insert(key, entry);
         self.count(bytes);
     }
@@ -201,12 +187,7 @@ impl Kept {
         };
         let bytes = added.iter().map(Row::bytes).sum();
         // A reader goes on with what it has.
-        let rows = Arc::make_mut(&mut entry.rows);
-        if rows.capacity() < rows.len() + added.len() {
-            rows.reserve_exact(added.len() + ROWS_TO_COME);
-        }
-        rows.extend(added);
-        rows.sort_by_key(|row| (row.seq, row.summary.start));
+        Arc::make_mut(&mut entry.rows).extend(added);
         entry.since = after;
         self.count(bytes);
     }
@@ -220,18 +201,6 @@ impl Kept {
     }
 }
 
-impl Row {
-    /// A row that was written, without its bytes.
-    fn written(row: &chunks::Row) -> Option<Self> {
-        let summary = chunk::summary(&row.data).ok()?;
-        Some(Self { seq: row.seq, summary, data: OnceLock::new() })
-    }
-
-    fn bytes(&self) -> usize {
-        size_of::<Self>() + self.data.get().map_or(0, |data| data.len())
-    }
-}
-
 /// Neighbours in number have epochs of their own, and so have the months of one series.
 fn slot((series, month): Key) -> usize {
     (series as usize).wrapping_add((month.number() as usize).wrapping_mul(1021)) % SLOTS
@@ -239,35 +208,25 @@ fn slot((series, month): Key) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+
     use apptuit_model::{Selector, Tags, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
 
+    use super::super::rows::tests::AT_ZERO;
     use super::*;
+    use crate::embedded::chunk;
     use crate::{EmbeddedStore, Points, ReadLimits, Store as _, StoreOptions};
 
     fn key(series: u32) -> Key {
         (series, Month::of(Timestamp::from_secs(0)))
     }
 
-    fn summary() -> Summary {
-        let at = Timestamp::from_secs(0);
-        Summary {
-            count: 1,
-            start: at,
-            end: at,
-            first: 0.0,
-            last: 0.0,
-            min: 0.0,
-            max: 0.0,
-            sum: 0.0,
-        }
-    }
-
-    fn rows(bytes: usize) -> Rows {
+    fn rows(bytes: usize) -> Arc<Rows> {
         let data = OnceLock::from(Arc::from(vec![0; bytes]));
-        Arc::new(vec![Row { seq: 1, summary: summary(), data }])
+        Arc::new(Rows::new(vec![Row { seq: 1, summary: AT_ZERO, data }]))
     }
 
-    fn find(chunks: &Chunks, series: u32) -> Option<Rows> {
+    fn find(chunks: &Chunks, series: u32) -> Option<Arc<Rows>> {
         chunks.find(&[key(series)], chunks.moment()).pop().flatten()
     }
 
@@ -323,7 +282,7 @@ mod tests {
         let (read, before) = (find(&chunks, 1).expect("it is kept"), chunks.moment());
         let new = [written(1, 3), written(2, 3)];
         chunks.change(new.iter().map(|row| (row.series, row.month))).added(&new);
-        let seqs = |rows: &Rows| rows.iter().map(|row| row.seq).collect::<Vec<_>>();
+        let seqs = |rows: &Arc<Rows>| rows.rows.iter().map(|row| row.seq).collect::<Vec<_>>();
         assert_eq!(find(&chunks, 1).as_ref().map(seqs), Some(vec![1, 3]));
         assert_eq!(seqs(&read), [1], "a reader goes on with what it has");
         assert!(chunks.find(&[key(1)], before).iter().all(Option::is_none));
@@ -355,7 +314,7 @@ mod tests {
         keep(&chunks, 0, chunks.moment());
         chunks.count(20_000);
         let kept = find(&chunks, 0).expect("it is used");
-        assert!(kept.iter().all(|row| row.data.get().is_none()));
+        assert!(kept.rows.iter().all(|row| row.data.get().is_none()));
     }
 
     #[test]
@@ -370,7 +329,8 @@ mod tests {
             points.push(series, Timestamp::from_secs(count.into()), 0.5);
             store.append(&points, None).expect("the disk works");
             store.flush().expect("the disk works");
-            let kept = find(&store.shared.chunks, series.number()).map_or(0, |rows| rows.len());
+            let kept =
+                find(&store.shared.chunks, series.number()).map_or(0, |rows| rows.rows.len());
             assert_eq!(kept, if count == 1 { 0 } else { count as usize });
             let selector = Selector::metric("m");
             let read = store.select(&selector, TimeRange::ALL, &ReadLimits::UNLIMITED);

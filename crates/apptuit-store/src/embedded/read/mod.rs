@@ -6,6 +6,7 @@
 //! series as they are asked for.
 
 mod cache;
+mod rows;
 mod scan;
 mod segments;
 mod view;

@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use apptuit_model::{Step, TimeRange, TimeSeriesName};
 
-use super::cache::Rows;
+use super::rows::Rows;
 use super::segments::{Groups, Part, Segment};
 use super::view::{damaged, overlaps};
 use crate::embedded::chunk;
@@ -21,7 +22,7 @@ pub(super) struct Captured {
     pub(super) number: u32,
     head: head::Captured,
     /// Chunks by month; some may lie outside of the range.
-    months: Vec<Rows>,
+    months: Vec<Arc<Rows>>,
     /// There are at least so many points in chunks.
     at_least: usize,
 }
@@ -36,9 +37,11 @@ impl Captured {
     }
 
     /// Adds chunks, and answers how many points they have at the least.
-    pub(super) fn add(&mut self, rows: Rows, range: TimeRange) -> usize {
+    pub(super) fn add(&mut self, rows: Arc<Rows>, range: TimeRange) -> usize {
         let (mut points, mut end) = (0, None);
-        for Summary { start, end: until, count, .. } in rows.iter().map(|row| row.summary) {
+        for Summary { start, end: until, count, .. } in
+            rows.near(range).iter().map(|row| row.summary)
+        {
             // Points that are there twice count once.
             let is_new = end.is_none_or(|end| start > end);
             if range.contains(start) && range.contains(until) && is_new {
@@ -58,7 +61,7 @@ impl Captured {
 
     /// The chunks, blocks and points that may be in a range.
     fn groups(&self, range: TimeRange) -> Groups<'_> {
-        let chunks = self.months.iter().flat_map(|rows| rows.iter());
+        let chunks = self.months.iter().flat_map(|rows| rows.near(range));
         let chunks = chunks.filter(|row| overlaps(row, range)).map(|row| Segment {
             start: row.summary.start,
             end: row.summary.end,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apptuit_model::{TimeRange, Timestamp};
 
-use super::cache::Row;
+use super::rows::Row;
 use crate::embedded::head::Block;
 
 /// Points from one place.

@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use apptuit_model::TimeRange;
 use rusqlite::Connection;
 
-use super::cache::{Moment, Row, Rows};
+use super::cache::Moment;
+use super::rows::{Row, Rows};
 use super::scan::Captured;
 use super::{exceeded, still_wanted};
 use crate::embedded::bytes::Damage;
@@ -56,7 +57,8 @@ impl View<'_> {
                 still_wanted(self.limits)?;
                 self.rows(key)?
             };
-            let overlapping = || rows.iter().filter(|row| overlaps(row, self.range));
+            let near = rows.near(self.range);
+            let overlapping = || near.iter().filter(|row| overlaps(row, self.range));
             if self.need == Need::Points && is_kept {
                 for row in overlapping() {
                     bytes += self.load(key, row)?;
@@ -78,7 +80,7 @@ impl View<'_> {
     }
 
     /// All chunks of a series in a month, and the bytes of those that are needed.
-    fn rows(&self, (series, month): (u32, Month)) -> Result<Rows, StoreError> {
+    fn rows(&self, (series, month): (u32, Month)) -> Result<Arc<Rows>, StoreError> {
         let failed = |error| self.failed(error);
         let table = month.table();
         let sql =
@@ -103,8 +105,7 @@ impl View<'_> {
             };
             rows.push(read().map_err(|damage| damaged(self.file, (series, month), start, damage))?);
         }
-        rows.shrink_to_fit();
-        Ok(Arc::new(rows))
+        Ok(Arc::new(Rows::new(rows)))
     }
 
     /// Takes the bytes of a chunk to memory, if they are not there, and answers how many came.
