@@ -97,6 +97,7 @@ fn tidy(
     cut: &mut Timestamp,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let _alone = shared.tidying();
     let connection = read::connect(&shared.file)?;
     if let Some(retention) = limits.retention {
         let pause = (retention / CUTS).min(CHUNK_AGE);
@@ -136,6 +137,7 @@ fn shrink(shared: &Arc<Shared>, connection: &Connection) -> Result<(), StoreErro
 /// Does everything now: old points go, the others go to chunks as large as they may be, and the file
 /// is written anew.
 pub(super) fn everything(shared: &Arc<Shared>, limits: Limits) -> Result<(), StoreError> {
+    let _alone = shared.tidying();
     compact::round(shared, Some(i64::MAX))?;
     let connection = read::connect(&shared.file)?;
     if let Some(retention) = limits.retention {

@@ -47,6 +47,8 @@ pub(super) struct Shared {
     pub(super) file: PathBuf,
     pub(super) clock: WallClock,
     pub(super) queue: Queue,
+    /// Held by whoever tidies up: nothing that it has found is removed by another.
+    tidying: Mutex<()>,
     /// Held by whoever moves points within the file or out of it, one piece of work at a time.
     maintenance: Mutex<()>,
     names: RwLock<Names>,
@@ -80,6 +82,7 @@ impl Shared {
             file,
             clock,
             queue,
+            tidying: Mutex::new(()),
             maintenance: Mutex::new(()),
             names: RwLock::new(loaded.names),
             head: RwLock::new(loaded.head),
@@ -94,6 +97,10 @@ impl Shared {
             chores_failed: AtomicU64::new(0),
             refusal: OnceLock::new(),
         }
+    }
+
+    pub(super) fn tidying(&self) -> MutexGuard<'_, ()> {
+        self.tidying.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn maintenance(&self) -> MutexGuard<'_, ()> {
