@@ -106,15 +106,16 @@ class Apptuit:
         compression: str = "default",
         transport: Optional[Transport] = None,
     ) -> None:
-        self.sanitizer = _sanitizer(sanitize_mode)
-        self.token = token or _get_token_from_environment()
-        if self.token and not isinstance(self.token, str):
+        self.sanitizer: Optional[Callable[[str], str]] = _sanitizer(sanitize_mode)
+        found = token or _get_token_from_environment()
+        if found and not isinstance(found, str):
             raise ApptuitTypeError("the token is not text")
-        if not self.token:
+        if not found:
             raise ApptuitValueError(
                 f"no token: pass `token` or set the environment variable {APPTUIT_PY_TOKEN}"
             )
-        self.endpoint = _endpoint(api_endpoint)
+        self.token: str = found
+        self.endpoint: str = _endpoint(api_endpoint)
         self._global_tags = _tags(global_tags)
         if not self._global_tags and not ignore_environ_tags:
             self._global_tags = dict(_get_tags_from_environment())

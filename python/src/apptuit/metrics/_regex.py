@@ -23,7 +23,7 @@ class RegexRegistry(MetricsRegistry):
         self, pattern: Optional[Union[str, re.Pattern[str]]] = None, clock: Any = None
     ) -> None:
         super().__init__(clock)
-        self.pattern = re.compile(pattern or "^$")
+        self.pattern: re.Pattern[str] = re.compile(pattern or "^$")
 
     def _get_key(self, key: str) -> str:
         if not isinstance(key, str):

@@ -148,12 +148,12 @@ class ApptuitReporter:
         worker_id: Union[bool, str, int] = False,
         flush_on_sigterm: bool = False,
     ) -> None:
-        self.registry = global_registry() if registry is None else _dump.checked(registry)
+        self.registry: Any = global_registry() if registry is None else _dump.checked(registry)
         self._made: Optional[_native.Reporter] = None
         # As the native reporter knows them.
         self._told_tags: dict[str, Any] = {}
         self.reporting_interval = reporting_interval
-        self.client = Apptuit(
+        self.client: Apptuit = Apptuit(
             token=token,
             api_endpoint=api_endpoint,
             ignore_environ_tags=True,
@@ -161,21 +161,23 @@ class ApptuitReporter:
             compression=compression,
             transport=transport,
         )
-        self.token = self.client.token
-        self.endpoint = self.client.endpoint
+        self.token: str = self.client.token
+        self.endpoint: str = self.client.endpoint
         self.prefix = prefix
         self._worker_id = worker_id
         self.tags = _settings.tags(tags, disable_host_tag)
-        self.error_handler = _settings.handler(error_handler)
+        self.error_handler: Optional[ErrorHandler] = _settings.handler(error_handler)
         self.retry_count = _retries(retry_count, retry)
         self.spool_dir = os.environ.get(SPOOL_DIR) or None
         if spool_dir is not None and spool_dir != "":
             self.spool_dir = _settings.folder(spool_dir)
-        self.queue_points = _settings.size("queue_points", queue_points)
-        self.queue_bytes = _settings.size("queue_bytes", queue_bytes)
-        self.on_queue_full = _settings.on_full(on_queue_full)
+        self.queue_points: Optional[int] = _settings.size("queue_points", queue_points)
+        self.queue_bytes: Optional[int] = _settings.size("queue_bytes", queue_bytes)
+        self.on_queue_full: str = _settings.on_full(on_queue_full)
         self.flush_on_sigterm = flush_on_sigterm
-        self.process_metrics = ProcessMetrics(self.registry) if collect_process_metrics else None
+        self.process_metrics: Optional[ProcessMetrics] = None
+        if collect_process_metrics:
+            self.process_metrics = ProcessMetrics(self.registry)
         self._clock: Any = time
         self._lock = threading.RLock()
         self._is_running = False

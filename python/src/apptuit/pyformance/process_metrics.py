@@ -58,10 +58,10 @@ class ProcessMetrics:
         self._name()
 
     def _name(self) -> None:
-        self.pid = os.getpid()
-        self.resource_metric_names = [self._encoded(*metric) for metric in _RESOURCES]
-        self.thread_metrics_names = [self._encoded(*metric) for metric in _THREADS]
-        self.gc_metric_names = [
+        self.pid: int = os.getpid()
+        self.resource_metric_names: list[str] = [self._encoded(*metric) for metric in _RESOURCES]
+        self.thread_metrics_names: list[str] = [self._encoded(*metric) for metric in _THREADS]
+        self.gc_metric_names: list[str] = [
             self._encoded(f"python.gc.{what}", f"{what}_{generation}")
             for what in ("collection", "threshold")
             for generation in _GENERATIONS

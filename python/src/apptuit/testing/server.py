@@ -59,8 +59,8 @@ class Server:
         data: Union[str, os.PathLike[str], None] = None,
         flags: Sequence[str] = (),
     ) -> None:
-        self.command = Path(command) if command is not None else find_server()
-        self.url = ""
+        self.command: Path = Path(command) if command is not None else find_server()
+        self.url: str = ""
         self._data = data
         self._flags = tuple(flags)
         self._folder: Optional[tempfile.TemporaryDirectory[str]] = None
