@@ -79,7 +79,7 @@ impl Name {
 }
 
 /// A metric and its tags.
-#[pyclass(subclass, module = "apptuit")]
+#[pyclass(subclass, dict, weakref, module = "apptuit")]
 pub(crate) struct TimeSeriesName {
     // None only between `__new__` and `__init__`.
     name: Option<Name>,

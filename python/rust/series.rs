@@ -11,7 +11,7 @@ use crate::names::{Name, TimeSeriesName};
 use crate::pickle::{self, Reduced, State};
 
 /// One name, and its values at their timestamps.
-#[pyclass(subclass, module = "apptuit")]
+#[pyclass(subclass, dict, weakref, module = "apptuit")]
 pub(crate) struct TimeSeries {
     // None only between `__new__` and `__init__`.
     fields: Option<Fields>,

@@ -41,11 +41,11 @@ impl Sanitizer {
         if self.needs_prefix(name) {
             clean.push('_');
         }
-        for c in name.chars() {
-            let c = if self.allows(c) { c } else { '_' };
-            if c != '_' || !clean.ends_with('_') {
-                clean.push(c);
+        for (n, part) in name.split(|c| c == '_' || !self.allows(c)).enumerate() {
+            if n > 0 && !clean.ends_with('_') {
+                clean.push('_');
             }
+            clean.push_str(part);
         }
         Cow::Owned(clean)
     }

@@ -48,6 +48,21 @@ def test_a_point_has_the_attributes_it_was_given() -> None:
     assert point.tags == {"a": 1, "b": 2}
 
 
+@pytest.mark.parametrize(
+    "named", [TimeSeries("m", {"k": "v"}), TimeSeriesName("m", {"k": "v"}), Reading(20)]
+)
+def test_attributes_of_a_programs_own_are_kept_and_copied(named: Any) -> None:
+    named.note = "checked"
+    for copied in (copy.copy(named), copy.deepcopy(named), pickle.loads(pickle.dumps(named))):
+        assert copied.note == "checked"
+        assert copied.metric == named.metric
+    named.note, gone = named, weakref.ref(copied)
+    copied.note = copied
+    del copied
+    gc.collect()
+    assert gone() is None
+
+
 def test_the_garbage_collector_looks_only_at_points_of_classes_made_in_python() -> None:
     point = DataPoint("m", {}, 1, 1)
     point.__init__("m", {}, 2, 2)  # type: ignore[misc]

@@ -1,35 +1,32 @@
-//! Instruments by name: get or create, remove, dump.
+//! Instruments by name.
 
 mod builder;
 mod cache;
+mod dump;
 mod idle;
 mod instrument;
+mod look_up;
 mod offenders;
 mod table;
 
 pub use builder::RegistryBuilder;
 pub use offenders::Offender;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use apptuit_model::TimeSeriesName;
-
 use crate::clock::Time;
 use crate::description::Descriptions;
-use crate::instruments::{
-    Counter, Durations, Gauge, Histogram, Meter, Pace, Source, Tally, Timer, lock,
-};
-use crate::lane::{LANES, Sums, open};
+use crate::instruments::{Counter, Durations, Gauge, Histogram, Meter, Pace, Source, Tally, Timer};
+use crate::lane::open;
 use crate::values::Values;
-use crate::{Clock, Kind, Metric, Named, Reading, Sampling};
-use idle::{Idle, Use};
+use crate::{Clock, Kind, Named, Reading, Sampling};
+use idle::Idle;
 pub(crate) use instrument::Handle;
 use instrument::{Asked, Instrument};
+use table::Table;
 pub(crate) use table::is_overflow;
-use table::{Found, Table};
 
 /// Instruments by name.
 ///
@@ -218,54 +215,6 @@ impl Registry {
         &self.shared.clock
     }
 
-    /// What every instrument says now. Nothing is changed by asking.
-    ///
-    /// The set of instruments is that of one instant, and the numbers of each belong together.
-    /// Order: counters, histograms, meters, timers, gauges, each as they were created. Functions of
-    /// gauges run in the calling thread, and no lock is held meanwhile.
-    #[doc(alias = "dump_metrics")]
-    pub fn dump(&self) -> Vec<Metric> {
-        let sums = LANES.sums();
-        self.instruments().iter().map(|it| it.read(&sums)).collect()
-    }
-
-    /// What every instrument says in a report: a [`dump`](Self::dump) that ends intervals.
-    ///
-    /// Histograms and timers that are sampled [per report](Sampling::per_report) begin anew, so
-    /// one reporter should ask. Instruments that were not used for the
-    /// [idle timeout](RegistryBuilder::idle_timeout) are left out.
-    pub fn report(&self) -> Vec<Metric> {
-        self.ask(Instrument::report)
-    }
-
-    /// What every instrument says to one of many scrapers: a report that ends no interval.
-    #[cfg(feature = "open-metrics")]
-    pub(crate) fn scrape(&self) -> Vec<Metric> {
-        self.ask(Instrument::read)
-    }
-
-    /// What the instruments say that are in use; those that are idle and without handles are
-    /// forgotten.
-    fn ask(&self, say: impl Fn(&Instrument, &Sums) -> Metric) -> Vec<Metric> {
-        let (sums, instruments) = (LANES.sums(), self.instruments());
-        let Some(idle) = &self.shared.idle else {
-            return instruments.iter().map(|it| say(it, &sums)).collect();
-        };
-        let now = self.shared.clock.now();
-        let (mut said, mut unused) = (Vec::with_capacity(instruments.len()), Vec::new());
-        for instrument in &instruments {
-            let activity = instrument.activity(&sums);
-            match lock(idle).look(instrument.number(), activity, now) {
-                Use::Used => said.push(say(instrument, &sums)),
-                Use::NewlyIdle => {}
-                Use::Idle => unused.push(instrument.name().clone()),
-            }
-        }
-        drop(instruments);
-        self.forget_unused(&unused, idle);
-        said
-    }
-
     /// Metrics that have tags, the worst first: which metric grows, and by which tag.
     ///
     /// The worst had the most series swallowed by a
@@ -304,89 +253,6 @@ impl Registry {
     fn invalidate_handles(&self) {
         self.shared.version.fetch_add(1, Ordering::AcqRel);
         cache::invalidate();
-    }
-
-    /// All instruments, in the order of a dump.
-    fn instruments(&self) -> Vec<Instrument> {
-        // Kind, then number: in one word, which is compared at once, and at hand.
-        let place = |it: &Instrument| ((it.kind() as u64) << 60) | it.number();
-        let mut instruments: Vec<_> =
-            self.read().iter().map(|it| (place(it), it.clone())).collect();
-        instruments.sort_unstable_by_key(|(place, _)| *place);
-        instruments.into_iter().map(|(_, instrument)| instrument).collect()
-    }
-
-    /// Forgets the instruments of these names that are idle and that nobody has a handle of.
-    fn forget_unused(&self, unused: &[TimeSeriesName], idle: &Mutex<Idle>) {
-        let mut forgotten = Vec::new();
-        let mut idle = lock(idle);
-        {
-            let mut table = self.write();
-            // The table alone holds it; and nobody gets a handle while the table is locked. What was
-            // done with the last handle before is seen now.
-            let sums = LANES.sums();
-            let is_unused = |it: &Instrument| it.holders() == 1 && idle.is_still_idle(it, &sums);
-            for name in unused {
-                forgotten.extend(table.take(name, is_unused));
-            }
-            let there: HashSet<u64> = table.iter().map(Instrument::number).collect();
-            idle.retain(|number| there.contains(&number));
-        }
-        drop(idle);
-        drop(forgotten);
-    }
-
-    #[inline]
-    fn get_or_create<H: Handle>(
-        &self,
-        name: impl Named,
-        make: impl FnOnce(&Shared) -> H::State,
-    ) -> H {
-        let hash = name.hash();
-        let key = hash ^ self.shared.id;
-        cache::find(key, |have| name.is(have))
-            .unwrap_or_else(|| self.look_up(name, hash, key, make))
-    }
-
-    #[inline(never)]
-    fn look_up<H: Handle>(
-        &self,
-        name: impl Named,
-        hash: u64,
-        key: u64,
-        make: impl FnOnce(&Shared) -> H::State,
-    ) -> H {
-        let edition = cache::edition();
-        let found = self.read().find::<H>(hash, &name).cloned();
-        let found = match found {
-            Some(found) => Found::Own(found),
-            None => self.create::<H>(name.into_name(), hash, make),
-        };
-        // That of the overflow is not kept: it is not of that name, and each such call is counted.
-        let (found, may_keep) = match found {
-            Found::Own(found) => (found, true),
-            Found::Overflow(found) => (found, false),
-        };
-        let handle = H::of(Arc::new(found));
-        let kept = if may_keep { handle.clone().lift() } else { None };
-        cache::keep(key, edition, kept.map(|kept| (handle.hold().name.clone(), kept)));
-        handle
-    }
-
-    fn create<H: Handle>(
-        &self,
-        name: TimeSeriesName,
-        hash: u64,
-        make: impl FnOnce(&Shared) -> H::State,
-    ) -> Found<H::State> {
-        if let Some(found) = self.read().find_or_overflow::<H>(hash, &name) {
-            return found;
-        }
-        // Made without the lock, because it reads the clock; whoever inserts first wins. The loser
-        // is dropped without the lock, too.
-        let mut state = Some(make(&self.shared));
-        let inserted = self.write().insert::<H>(hash, name, &mut state);
-        inserted.expect("there is a state to insert")
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Table> {

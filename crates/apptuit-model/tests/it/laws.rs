@@ -90,4 +90,18 @@ proptest! {
             prop_assert_eq!(rule.clean(&clean), &*clean);
         }
     }
+
+    #[test]
+    fn a_name_is_cleaned_character_by_character(name in "[a1_.é -]{0,9}") {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric();
+        let mut expected = String::new();
+        if name.starts_with(|c: char| c.is_ascii_digit()) {
+            expected.push('_');
+        }
+        expected.extend(name.chars().map(|c| if is_allowed(c) { c } else { '_' }));
+        while expected.contains("__") {
+            expected = expected.replace("__", "_");
+        }
+        prop_assert_eq!(Sanitizer::Prometheus.clean(&name), expected);
+    }
 }
