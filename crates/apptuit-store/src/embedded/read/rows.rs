@@ -113,7 +113,7 @@ pub(super) mod tests {
         let mut rows = Rows::new(vec![row(1, 0, 9), row(2, 10, 19)]);
         rows.extend(vec![row(3, 30, 39), row(4, 40, 40)]);
         assert_eq!([near(&rows, 9, 10), near(&rows, 11, 30)], [[1, 2], [2, 3]]);
-        assert_eq!([near(&rows, 20, 29), near(&rows, 41, 50)], [[], []]);
+        assert!(near(&rows, 20, 29).is_empty() && near(&rows, 41, 50).is_empty());
         assert_eq!(near(&rows, -9, 99), [1, 2, 3, 4]);
         rows.extend(vec![row(5, 5, 15)]);
         assert_eq!(near(&rows, 9, 10), [1, 2, 3, 4, 5], "a late one");
