@@ -18,6 +18,7 @@ use crate::fork::OwnTransport;
 use crate::outgoing::{self, Outgoing, Rules};
 use crate::report_clock::RestingClock;
 use crate::series::TimeSeries;
+use crate::signals::SignalClock;
 use crate::transport::{self, Hook, Transport};
 use crate::{log, names, values};
 
@@ -123,7 +124,8 @@ impl Client {
         };
         let transport = transport.map_or_else(|| self.settings.transport(), Ok)?;
         // It may log, by code of Python's: not under the lock.
-        let builder = self.settings.builder(timeout, retries).pack_effort(effort);
+        let builder =
+            self.settings.builder(timeout, retries).pack_effort(effort).clock(SignalClock);
         let native = builder.transport(transport.clone()).build()?;
         let mut kept = self.lock();
         kept.transport.get_or_insert(transport);

@@ -19,8 +19,6 @@ use apptuit::client::{Request, Response, Transport, TransportError};
 use apptuit::metrics::fork::{Hold, hold};
 use pyo3::prelude::*;
 
-use crate::signals;
-
 /// The longest time a fork waits for threads to rest. What they do with a pass is to compute and to
 /// write files; a disk that hangs must not hang the fork.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -133,15 +131,14 @@ impl<T> OwnTransport<T> {
     }
 }
 
-impl<T: Transport + Clone + 'static> Transport for OwnTransport<T> {
+impl<T: Transport> Transport for OwnTransport<T> {
     fn send(&self, request: &Request) -> Result<Response, TransportError> {
         if self.generation != generation() {
             let message =
                 "the process was forked in the middle of this report, which is its parent's";
             return Err(TransportError::new(ErrorKind::Unreachable, message));
         }
-        let (transport, request) = (self.transport.clone(), request.clone());
-        at_rest(|| signals::answer(move || transport.send(&request)))
+        at_rest(|| self.transport.send(request))
     }
 }
 

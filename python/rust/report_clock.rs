@@ -9,7 +9,8 @@ use apptuit::metrics::{Clock, SystemClock};
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use crate::{exit, fork, signals, values};
+use crate::signals::SignalClock;
+use crate::{exit, fork, values};
 
 /// The machine's clocks. Threads rest in its pauses, and work from the first on.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +26,7 @@ impl Clock for RestingClock {
     }
 
     fn pause(&self, span: Duration, wait: &dyn Fn(Duration) -> bool) -> bool {
-        fork::pause(|| signals::pause(span, wait))
+        fork::pause(|| SignalClock.pause(span, wait))
     }
 }
 

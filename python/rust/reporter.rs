@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use apptuit::client::Interrupt;
 use apptuit::reporter::{FlushReport, HostTag, Ledger, OnFull, RunningReporter, SpoolOptions};
 use apptuit::{Client as NativeClient, Error, ErrorKind, Reporter as NativeReporter, RetryPolicy};
 use pyo3::intern;
@@ -143,7 +144,7 @@ impl Reporter {
         let Some(running) = self.take_running() else { return Ok(None) };
         let timeout = Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX);
         let stop = || fork::detach(py, || running.stop_within(timeout));
-        let (stopped, raised) = signals::watching(py, stop)?;
+        let (stopped, raised) = signals::watching(py, &Interrupt::new(), stop)?;
         match (stopped, raised) {
             (_, Some(raised)) => Err(raised),
             (Err(error), None) if error.kind() == ErrorKind::Timeout && error.failed() == 0 => {
@@ -165,7 +166,7 @@ impl Reporter {
         let instant = timestamp.map(values::timestamp).transpose()?;
         let source = Source::new(self.prepare.clone_ref(py), registry);
         let report = || fork::detach(py, || self.native.report_from(&source, instant));
-        let (reported, raised) = signals::watching(py, report)?;
+        let (reported, raised) = signals::watching(py, &Interrupt::new(), report)?;
         match raised {
             Some(raised) => Err(raised),
             None => reported.map_err(|error| errors::of_whole_report(py, &error)),
@@ -176,7 +177,7 @@ impl Reporter {
     fn flush(&self, py: Python<'_>, timeout: f64) -> PyResult<(u64, u64, u64, u64)> {
         let timeout = Duration::try_from_secs_f64(timeout).unwrap_or(Duration::MAX);
         let flush = || fork::detach(py, || self.native.flush(timeout));
-        let (flushed, raised) = signals::watching(py, flush)?;
+        let (flushed, raised) = signals::watching(py, &Interrupt::new(), flush)?;
         if let Some(raised) = raised {
             return Err(raised);
         }

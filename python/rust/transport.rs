@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyMapping};
 
 use crate::errors::{type_error, value_error};
-use crate::{exit, log};
+use crate::{exit, log, signals};
 
 /// What carries the requests of a client. Clones share their connections.
 #[derive(Clone, Debug)]
@@ -23,12 +23,19 @@ pub(crate) enum Transport {
     Python(Arc<Hook>),
 }
 
-impl NativeTransport for Transport {
-    fn send(&self, request: &Request) -> Result<Response, TransportError> {
-        let answer = match self {
+impl Transport {
+    /// Sends a request on this thread.
+    pub(crate) fn carry(&self, request: &Request) -> Result<Response, TransportError> {
+        match self {
             Self::Http(http) => http.send(request),
             Self::Python(hook) => hook.send(request),
-        };
+        }
+    }
+}
+
+impl NativeTransport for Transport {
+    fn send(&self, request: &Request) -> Result<Response, TransportError> {
+        let answer = signals::answer(self, request);
         match &answer {
             Ok(answer) if answer.status() < 300 => {}
             Ok(answer) => log::failed_try(request, &format!("status {}", answer.status())),
@@ -53,6 +60,11 @@ pub(crate) fn noting_raised<T>(call: impl FnOnce() -> T) -> (T, Option<PyErr>) {
     (call(), take())
 }
 
+/// What a hook raised for a call of this thread.
+pub(crate) fn note_raised(raised: PyErr) {
+    RAISED.set(Some(raised));
+}
+
 impl Hook {
     pub(crate) fn new(function: &Bound<'_, PyAny>) -> PyResult<Self> {
         if function.is_callable() {
@@ -69,7 +81,7 @@ impl Hook {
         let asked = exit::attach(|py| {
             self.ask(py, request).map_err(|raised| {
                 let error = failure(py, &raised);
-                RAISED.set(Some(raised));
+                note_raised(raised);
                 error
             })
         });

@@ -76,7 +76,7 @@ pub struct ServerConfig {
     /// Connections at one time; further ones wait in the system's queue. Of one address at most seven
     /// eighths are taken, the next are closed at once. 1024 by default.
     pub max_connections: usize,
-    /// Puts that are read and kept at one time. 64 by default: those that wait for the disk
+    /// Puts that are read and kept at one time. 128 by default: those that wait for the disk
     /// together share one sync.
     pub max_concurrent_puts: usize,
     /// Queries that run at one time. 4 by default.
@@ -118,7 +118,7 @@ impl Default for ServerConfig {
             max_query_bytes: 640_000_000,
             query_timeout: Duration::from_mins(1),
             max_connections: 1024,
-            max_concurrent_puts: 64,
+            max_concurrent_puts: 128,
             max_concurrent_queries: 4,
             max_wait: Duration::from_secs(10),
             header_timeout: Duration::from_secs(75),

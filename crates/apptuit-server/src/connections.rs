@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::ServerConfig;
@@ -25,6 +25,10 @@ use crate::places::{Place, Places};
 
 /// Pause after a connection could not be accepted, as when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often a clock ticks, for nothing but to be the next one: a timer that would be the next to end
+/// wakes the thread that waits for timers, at the price of a system call, and a connection sets one
+/// after each answer.
+const TICK: Duration = Duration::from_secs(1);
 /// How long, and how far, what a caller still sends is read after the answer.
 const LINGER: Duration = Duration::from_secs(3);
 const LINGER_BYTES: usize = 64 << 20;
@@ -60,9 +64,11 @@ pub(crate) async fn serve(
         stop: stop.clone(),
     };
     let mut open = JoinSet::new();
+    let mut clock = interval(TICK);
     loop {
         tokio::select! {
             () = told(&mut stop) => break,
+            _ = clock.tick() => {}
             Some(_) = open.join_next() => {}
             (stream, peer, place) = accept(&listener, &places) => {
                 let host = host.clone();

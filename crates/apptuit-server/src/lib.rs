@@ -29,6 +29,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod answers;
 mod app;
 mod auth;
 mod body;

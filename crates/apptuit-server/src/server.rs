@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 
 use apptuit_metrics::SystemClock;
 use tokio::runtime::{self, Runtime};
@@ -42,6 +43,7 @@ impl Server {
         let listener = TcpListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(workers())
             .enable_all()
             .max_blocking_threads(Admission::threads(&config))
             .thread_name("apptuit-server")
@@ -103,6 +105,12 @@ impl Server {
         signalled.recv().map_err(|_| ServerError::Ended)?;
         running.stop()
     }
+}
+
+/// Threads that speak HTTP: as many as half of the processors. To read large bodies, to write and to
+/// query is the work of other threads, and more of these would mostly wake each other.
+fn workers() -> usize {
+    thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2))
 }
 
 impl fmt::Debug for Server {

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 
 use apptuit_model::wire::ContentEncoding;
-use apptuit_store::{EmbeddedStore, IdempotencyKey, Kept, Points, Store, StoreError, StoreOptions};
+use apptuit_store::{EmbeddedStore, IdempotencyKey, Points, Store, StoreError, StoreOptions};
 use axum::http::HeaderMap;
 use tokio::sync::oneshot;
 
+use crate::answers::{Answers, Outcome};
 use crate::auth::TokenFile;
 use crate::config::{OnTrouble, ServerConfig};
 use crate::connections::Peer;
@@ -43,6 +44,7 @@ pub(crate) struct Tenant {
     name: String,
     store: Arc<dyn Store>,
     spellings: RwLock<Spellings>,
+    answers: Answers,
     /// Set by a write that failed: the store takes no others until it is opened again.
     read_only: AtomicBool,
 }
@@ -134,7 +136,8 @@ fn on_chores(name: &str, on_trouble: &OnTrouble) -> apptuit_store::OnTrouble {
 impl Tenant {
     fn new(name: &str, store: Arc<dyn Store>, max_spelling_bytes: usize) -> Self {
         let spellings = RwLock::new(Spellings::new(max_spelling_bytes));
-        Self { name: name.to_owned(), store, spellings, read_only: AtomicBool::new(false) }
+        let (answers, read_only) = (Answers::default(), AtomicBool::new(false));
+        Self { name: name.to_owned(), store, spellings, answers, read_only }
     }
 
     /// What the tenant keeps.
@@ -168,22 +171,14 @@ impl Tenant {
         &self,
         points: &Points,
         key: Option<&IdempotencyKey>,
-    ) -> Result<oneshot::Receiver<Result<Kept, StoreError>>, StoreError> {
-        let (then, outcome) = oneshot::channel();
-        let then = Box::new(move |kept| {
-            // Who has left need not be told.
-            let _ = then.send(kept);
-        });
-        self.store.append_then(points, key, then)?;
+    ) -> Result<oneshot::Receiver<Outcome>, StoreError> {
+        let (answer, outcome) = self.answers.expect();
+        self.store.append_then(points, key, answer)?;
         Ok(outcome)
     }
 
     /// What became of an append. If the store takes no more, that is remembered and told.
-    pub(crate) fn told(
-        &self,
-        appended: Result<Kept, StoreError>,
-        on_trouble: &OnTrouble,
-    ) -> Result<(), ApiError> {
+    pub(crate) fn told(&self, appended: Outcome, on_trouble: &OnTrouble) -> Result<(), ApiError> {
         if let Err(error @ (StoreError::Io { .. } | StoreError::Poisoned { .. })) = &appended
             && !self.read_only.swap(true, Ordering::Relaxed)
         {

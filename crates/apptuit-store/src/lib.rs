@@ -30,6 +30,7 @@
 #![deny(clippy::indexing_slicing, clippy::big_endian_bytes, clippy::host_endian_bytes)]
 
 use std::fmt::Debug;
+use std::task::Waker;
 
 use apptuit_model::{DataPoint, Selector, Step, TimeRange, TimeSeries, TimeSeriesName};
 
@@ -51,8 +52,8 @@ pub use select::{
     Cancelled, Estimate, Piece, ReadLimits, Scan, StoreStats, Suggest, Summary, TakePiece,
 };
 
-/// Told what became of an append.
-pub type Answer = Box<dyn FnOnce(Result<Kept, StoreError>) + Send>;
+/// Told what became of an append. Whom it gives is woken once all are told who are told together.
+pub type Answer = Box<dyn FnOnce(Result<Kept, StoreError>) -> Option<Waker> + Send>;
 
 /// Somewhere points are kept. It is shared by threads as it is.
 pub trait Store: Send + Sync + Debug {

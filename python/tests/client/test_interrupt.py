@@ -58,6 +58,45 @@ def test_a_slow_server_is_not_waited_for(server: Recorder, call: str) -> None:
         CALLS[call](Apptuit("t", server.url))
 
 
+@pytest.mark.parametrize("call", CALLS)
+def test_an_answer_on_a_kept_connection_is_not_waited_for(server: Recorder, call: str) -> None:
+    client = Apptuit("t", server.url)
+    for _ in range(3):
+        client.send([POINT])
+    server.answer(204, delay=2)
+    with interrupted():
+        CALLS[call](client)
+
+
+def test_a_call_goes_on_after_handlers_that_raise_nothing(server: Recorder) -> None:
+    client = Apptuit("t", server.url)
+    client.send([POINT])
+    server.answer(204, delay=0.5)
+    handled = []
+    before = signal.signal(signal.SIGALRM, lambda *_: handled.append(time.monotonic()))
+    signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+    try:
+        client.send([POINT])
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(handled) >= 3
+    assert len(server.requests) == 2
+
+
+def test_a_handler_may_send_while_a_call_waits(server: Recorder) -> None:
+    client = Apptuit("t", server.url)
+    client.send([POINT])
+    server.answer(204, delay=0.5)
+    before = signal.signal(signal.SIGALRM, lambda *_: client.send([POINT]))
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        client.send([POINT])
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert len(server.requests) == 3
+
+
 @pytest.mark.parametrize("call", ["send", "query"])
 def test_a_pause_between_tries_is_not_waited_for(call: str) -> None:
     asked = []

@@ -11,19 +11,21 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
+use std::task::Waker;
 
 use apptuit_model::Timestamp;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::batch::{self, MAX_POINTS};
+use super::chunks::Row;
 use super::head::Head;
 use super::load::Loaded;
 use super::lock::Lock;
 use super::month::Month;
 use super::names::Names;
 use super::queue::{Append, Queue};
-use super::read::{Change, Chunks};
+use super::read::Chunks;
 use super::room::Room;
 use super::write_ahead::WriteAhead;
 use super::{keys, name, schema};
@@ -247,13 +249,15 @@ impl Writer {
 
     fn append(&mut self, appends: Vec<Append>) {
         let outcome = self.commit(&appends);
+        let mut to_wake = Vec::new();
         for (at, append) in appends.into_iter().enumerate() {
             let verdict = match &outcome {
                 Ok(verdicts) => verdicts.get(at).cloned().unwrap_or(Ok(Kept::Now)),
                 Err(error) => Err(error.clone()),
             };
-            (append.answer)(verdict);
+            to_wake.extend((append.answer)(verdict));
         }
+        to_wake.into_iter().for_each(Waker::wake);
     }
 
     /// What became of each append.
@@ -284,7 +288,7 @@ impl Writer {
         let mut head = shared.head_mut();
         for (id, parts, bytes) in blobs {
             for part in parts {
-                head.add(part, id, |_| false);
+                head.add(part, id);
             }
             shared.ahead().push(id, bytes, now);
         }
@@ -310,7 +314,8 @@ impl Writer {
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
-        self.run_transaction(shared.chunks.change_all(), doing, work)
+        let _change = shared.chunks.change_all();
+        self.run_transaction(doing, work)
     }
 
     /// Runs one transaction, which changes no chunks but those of these series and months.
@@ -321,13 +326,26 @@ impl Writer {
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let shared = Arc::clone(&self.shared);
-        self.run_transaction(shared.chunks.change(changed), doing, work)
+        let _change = shared.chunks.change(changed);
+        self.run_transaction(doing, work)
     }
 
-    /// Runs a transaction, and ends the change after it.
+    /// Runs one transaction, which changes no chunks, but adds some.
+    pub(super) fn transaction_adding<T>(
+        &mut self,
+        rows: &[Row],
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let change = shared.chunks.change(rows.iter().map(|row| (row.series, row.month)));
+        let done = self.run_transaction(doing, work)?;
+        change.added(rows);
+        Ok(done)
+    }
+
     fn run_transaction<T>(
         &mut self,
-        _change: Change<'_>,
         doing: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {

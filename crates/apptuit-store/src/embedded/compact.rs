@@ -87,8 +87,7 @@ fn write(
     frozen: Vec<(Frozen, i64)>,
 ) -> Result<(), StoreError> {
     shared.on_writer(move |writer| {
-        let changed = rows.iter().map(|row| (row.series, row.month));
-        let points = writer.transaction_on(changed, "move points in", |transaction| {
+        let points = writer.transaction_adding(&rows, "move points in", |transaction| {
             let points = chunks::insert(transaction, &rows, true)?;
             let sql = "INSERT OR REPLACE INTO covered (series, batch) VALUES (?1, ?2)";
             let mut cover = transaction.prepare_cached(sql)?;

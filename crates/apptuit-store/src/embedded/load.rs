@@ -10,6 +10,7 @@ use rusqlite::{Connection, Row};
 use super::bytes::Damage;
 use super::head::Head;
 use super::names::Names;
+use super::replay::{Replay, replay};
 use super::write_ahead::WriteAhead;
 use super::{batch, name, schema};
 use crate::{Points, StoreError};
@@ -78,7 +79,8 @@ pub(super) fn load(
 
     let mut points = Points::default();
     let batches = "SELECT id, points FROM batch ORDER BY id";
-    each_row(connection, file, ("batch", batches), |id, row| {
+    let ahead = &mut loaded.ahead;
+    let read_batch = |replay: &mut Replay, id: i64, row: &Row<'_>| {
         let blob = row.get_ref(1)?.as_blob()?;
         batch::decode(blob, &mut points)?;
         let lost = points.series.iter().map(|series| series.number());
@@ -86,9 +88,17 @@ pub(super) fn load(
         if let Some(series) = lost.min() {
             return Err(Damage::of(format!("series `{series}` is unknown")));
         }
-        loaded.ahead.push(id, blob.len(), now);
-        loaded.head.add(points.columns(), id, |series| covers(series, id));
+        ahead.push(id, blob.len(), now);
+        for (series, at, value) in points.columns().iter() {
+            if !covers(series.number(), id) {
+                replay.add(series.number(), at, value, id);
+            }
+        }
         Ok(())
+    };
+    loaded.head = replay(|replay| {
+        let mut read_batch = read_batch;
+        each_row(connection, file, ("batch", batches), |id, row| read_batch(replay, id, row))
     })?;
     loaded.names = names;
     Ok(loaded)

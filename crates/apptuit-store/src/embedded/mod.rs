@@ -27,6 +27,7 @@ mod queue;
 mod read;
 mod refusal;
 mod remove;
+mod replay;
 mod room;
 mod schema;
 mod write_ahead;
@@ -177,7 +178,9 @@ impl EmbeddedStore {
         }
         self.shared.writable()?;
         if points.is_empty() {
-            answer(Ok(Kept::Now));
+            if let Some(waker) = answer(Ok(Kept::Now)) {
+                waker.wake();
+            }
             return Ok(());
         }
         let highest = self.shared.names().highest();
@@ -209,6 +212,7 @@ impl Store for EmbeddedStore {
         let answer = Box::new(move |kept| {
             // Whoever no longer waits needs no answer.
             let _ = answer.send(kept);
+            None
         });
         self.begin(points, key, answer, self.patience)?;
         outcome.recv().unwrap_or_else(|_| Err(self.shared.gone()))

@@ -197,7 +197,7 @@ mod tests {
         for _ in 0..points {
             columns.push(SeriesId::new(1), Timestamp::from_secs(1), 1.0);
         }
-        Append { points: columns, key: None, answer: Box::new(|_| {}) }
+        Append { points: columns, key: None, answer: Box::new(|_| None) }
     }
 
     #[test]
@@ -254,7 +254,10 @@ mod tests {
     fn who_waits_for_an_append_that_is_dropped_is_told() {
         let queue = Queue::new(usize::MAX);
         let (answer, outcome) = mpsc::sync_channel(1);
-        let answer: Answer = Box::new(move |kept| answer.send(kept).unwrap());
+        let answer: Answer = Box::new(move |kept| {
+            answer.send(kept).unwrap();
+            None
+        });
         queue.append(Append { answer, ..append(1) }, Duration::ZERO).unwrap();
         queue.clear();
         assert!(outcome.recv().is_err());

@@ -1,5 +1,6 @@
 //! The embedded store through its public face.
 
+mod ahead;
 mod check;
 mod concurrency;
 mod damage;

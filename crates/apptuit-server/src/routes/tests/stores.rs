@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
 use std::time::Duration;
 
 use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
@@ -20,7 +21,7 @@ pub(super) trait Oddity: fmt::Debug + Send + Sync {
 
     /// Nobody waits for this.
     fn append_then(&self, _points: &Points, then: Answer) -> Result<(), StoreError> {
-        then(self.append());
+        tell(then, self.append());
         Ok(())
     }
 
@@ -35,6 +36,11 @@ pub(super) trait Oddity: fmt::Debug + Send + Sync {
     fn suggest(&self) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }
+}
+
+/// Tells one who waits.
+pub(super) fn tell(then: Answer, kept: Result<Kept, StoreError>) {
+    then(kept).into_iter().for_each(Waker::wake);
 }
 
 /// A store with an oddity.
@@ -146,7 +152,7 @@ impl Oddity for Gate {
         if points.values() == [1.0] {
             self.waiting.lock().expect("no panic").push(then);
         } else {
-            then(Ok(Kept::Now));
+            tell(then, Ok(Kept::Now));
         }
         Ok(())
     }

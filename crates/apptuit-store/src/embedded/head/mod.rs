@@ -52,17 +52,14 @@ pub(super) struct Frozen {
 }
 
 impl Head {
-    /// Adds points of a batch, which follows all before, in their order; but those of series for
-    /// which `skip` holds.
-    pub(super) fn add(&mut self, points: Columns<'_>, batch: i64, skip: impl Fn(u32) -> bool) {
+    /// Adds points of a batch, which follows all before, in their order.
+    pub(super) fn add(&mut self, points: Columns<'_>, batch: i64) {
         let mut rest = points;
         while !rest.values.is_empty() {
             let (some, others) = rest.split_at(TOUCHED.min(rest.values.len()));
             self.touch(some.series);
             for (series, at, value) in some.iter() {
-                if !skip(series.number()) {
-                    self.add_point(series.number(), (at, value), batch);
-                }
+                self.add_point(series.number(), (at, value), batch);
             }
             rest = others;
         }
@@ -180,6 +177,28 @@ impl Head {
         }
     }
 
+    /// In which of so many parts a series is, and by which number.
+    pub(super) fn part(number: u32, count: usize) -> (usize, u32) {
+        let count = u32::try_from(count).expect("there are few parts");
+        ((number % count) as usize, number / count)
+    }
+
+    /// The head of all series of some [parts](Self::part).
+    pub(super) fn joined(parts: Vec<Self>) -> Self {
+        let (count, longest) = (parts.len(), parts.iter().map(Self::len).max().unwrap_or_default());
+        let mut joined = Self::default();
+        joined.series.resize_with(longest * count, Slot::default);
+        for (place, part) in parts.into_iter().enumerate() {
+            let slots = joined.series.iter_mut().skip(place).step_by(count);
+            slots.zip(part.series).for_each(|(slot, of_part)| *slot = of_part);
+            let whole = |number: u32| u32::try_from(number as usize * count + place);
+            joined.full.extend(part.full.into_iter().filter_map(|number| whole(number).ok()));
+            joined.points += part.points;
+            joined.bytes += part.bytes;
+        }
+        joined
+    }
+
     fn slot(&self, number: u32) -> Option<&Slot> {
         self.series.get(number as usize)
     }
@@ -229,7 +248,7 @@ mod tests {
         ) {
             let mut head = Head::default();
             for (batch, rows) in (1..).zip(rows.chunks(70)) {
-                head.add(points(rows).columns(), batch, |_| false);
+                head.add(points(rows).columns(), batch);
             }
             let range = range(start, end);
             for series in 1..3 {
@@ -244,16 +263,16 @@ mod tests {
     fn a_series_is_full_once_until_it_is_frozen() {
         let mut head = Head::default();
         let rows: Vec<_> = (0..999).map(|at| (7, at, 0.5)).collect();
-        head.add(points(&rows).columns(), 1, |_| false);
+        head.add(points(&rows).columns(), 1);
         assert!(head.take_full(9).is_empty());
-        head.add(points(&[(7, 999, 0.5), (7, 1000, 0.5), (3, 0, 0.5)]).columns(), 2, |_| false);
+        head.add(points(&[(7, 999, 0.5), (7, 1000, 0.5), (3, 0, 0.5)]).columns(), 2);
         assert_eq!((head.take_full(9), head.take_full(9)), (vec![7], vec![]));
         assert_eq!(head.with_batches(0..99, 1), [7]);
         assert_eq!(head.with_batches(0..99, 2), [3, 7]);
 
         let frozen = head.freeze(&[7]);
         assert_eq!(frozen.iter().map(|frozen| frozen.series).collect::<Vec<_>>(), [7]);
-        head.add(points(&[(7, 2000, 0.5)]).columns(), 3, |_| false);
+        head.add(points(&[(7, 2000, 0.5)]).columns(), 3);
         assert_eq!((head.points(), read(&head, 7, TimeRange::ALL).len()), (1003, 1002));
         for frozen in &frozen {
             head.thaw(frozen);
@@ -266,10 +285,10 @@ mod tests {
     #[test]
     fn a_forgotten_series_is_not_thawed() {
         let mut head = Head::default();
-        head.add(points(&[(1, 0, 1.0)]).columns(), 1, |_| false);
+        head.add(points(&[(1, 0, 1.0)]).columns(), 1);
         let frozen = head.freeze(&[1, 2]);
         head.forget(1);
-        head.add(points(&[(1, 0, 2.0)]).columns(), 2, |_| false);
+        head.add(points(&[(1, 0, 2.0)]).columns(), 2);
         head.freeze(&[1]);
         for frozen in &frozen {
             head.thaw(frozen);
@@ -281,8 +300,8 @@ mod tests {
     #[test]
     fn one_point_is_read_replaced_and_forgotten() {
         let mut head = Head::default();
-        head.add(points(&[(1, 7, 1.0), (2, 7, 1.0)]).columns(), 1, |_| false);
-        head.add(points(&[(1, 7, 2.0), (2, 6, 2.0)]).columns(), 2, |_| false);
+        head.add(points(&[(1, 7, 1.0), (2, 7, 1.0)]).columns(), 1);
+        head.add(points(&[(1, 7, 2.0), (2, 6, 2.0)]).columns(), 2);
         assert_eq!(read(&head, 1, TimeRange::ALL), BTreeMap::from([(7, 2.0)]));
         assert_eq!(read(&head, 1, range(0, 6)), BTreeMap::new());
         assert_eq!(read(&head, 2, TimeRange::ALL), BTreeMap::from([(6, 2.0), (7, 1.0)]));
@@ -293,9 +312,30 @@ mod tests {
     }
 
     #[test]
-    fn points_that_are_in_chunks_are_skipped() {
-        let mut head = Head::default();
-        head.add(points(&[(1, 0, 1.0), (2, 0, 2.0)]).columns(), 1, |series| series == 1);
-        assert_eq!((head.points(), read(&head, 1, TimeRange::ALL).len()), (1, 0));
+    fn a_head_of_parts_is_that_of_their_points() {
+        let mut rows: Vec<_> = (0..1500).map(|at| (7, at, 0.5)).collect();
+        rows.extend((1..30).map(|series| (series, 0, f64::from(series))));
+        for count in 1..5 {
+            let mut parts: Vec<_> = (0..count).map(|_| Head::default()).collect();
+            for (series, at, value) in &rows {
+                let (part, number) = Head::part(*series, count);
+                parts[part].add(points(&[(number, *at, *value)]).columns(), 3);
+            }
+            let mut head = Head::joined(parts);
+            assert_eq!((head.points(), head.take_full(9)), (1529, vec![7]), "of {count}");
+            for series in 1..30 {
+                let (read, last) = (read(&head, series, TimeRange::ALL), f64::from(series));
+                assert_eq!(
+                    (read.len(), read.get(&0)),
+                    (if series == 7 { 1500 } else { 1 }, Some(&last))
+                );
+            }
+            let bytes = head.bytes();
+            let frozen = head.freeze(&[7]);
+            for frozen in &frozen {
+                head.thaw(frozen);
+            }
+            assert_eq!((bytes > 0, head.bytes(), head.points()), (true, 0, 28), "of {count}");
+        }
     }
 }

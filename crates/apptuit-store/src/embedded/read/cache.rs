@@ -1,30 +1,34 @@
 //! Chunks of the file that were read lately, and whether they still stand there.
 //!
-//! Who changes chunks says so before and after ([`Chunks::change`]): each series and month has an
-//! epoch, which is odd during a change. A reader looks at the epochs before the state of the file
-//! that it reads is fixed, and again after. Where an epoch is even and the same, nothing changed in
-//! between: what was kept in that epoch is what stands in that state, and what is read from that
-//! state may be kept.
+//! Who changes chunks says so before and after ([`Chunks::change`]): of each series and month it is
+//! known since when its chunks are what they are. A reader looks what time it is before the state of
+//! the file that it reads is fixed: what has not changed since that moment is in that state, so what is
+//! kept of it may be used, and what is read of it may be kept.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::embedded::chunk::Summary;
+use crate::embedded::chunk::{self, Summary};
+use crate::embedded::chunks;
 use crate::embedded::month::Month;
 
-/// Epochs. Series and months share them by chance.
-const SLOTS: usize = 4096;
+/// Places for when something changed last. Series and months share them by chance.
+const SLOTS: usize = 1 << 16;
+/// In place of when something changed last while it changes: later than any moment.
+const CHANGING: u64 = u64::MAX;
+/// Room that is made for chunks to come, so that not every one of them moves all others.
+const ROWS_TO_COME: usize = 8;
 
 /// The chunks of a series in a month, in the order of their writing.
 pub(super) type Rows = Arc<Vec<Row>>;
 
 /// A chunk of the file. Its bytes are here once somebody has needed them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) seq: i64,
     pub(super) summary: Summary,
-    pub(super) data: OnceLock<Box<[u8]>>,
+    pub(super) data: OnceLock<Arc<[u8]>>,
 }
 
 /// A series and a month.
@@ -33,7 +37,10 @@ type Key = (u32, Month);
 /// The chunks that are kept in memory.
 #[derive(Debug)]
 pub(in crate::embedded) struct Chunks {
-    epochs: Box<[AtomicU64]>,
+    /// How many changes there were.
+    moment: AtomicU64,
+    /// The change after which each slot is as it is.
+    since: Box<[AtomicU64]>,
     kept: Mutex<Kept>,
 }
 
@@ -48,26 +55,29 @@ struct Kept {
 
 #[derive(Clone, Debug)]
 struct Entry {
-    epoch: u64,
+    /// The change after which it stands.
+    since: u64,
     rows: Rows,
 }
 
-/// The epochs as they were at some moment.
-#[derive(Debug)]
-pub(super) struct Epochs(Vec<u64>);
+/// A moment between two changes, or during one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment(u64);
 
 /// Ends a change of chunks when it is dropped.
 #[derive(Debug)]
 pub(in crate::embedded) struct Change<'a> {
     chunks: &'a Chunks,
-    slots: Vec<usize>,
+    /// Each with the change after which it was as it was.
+    slots: Vec<(usize, u64)>,
 }
 
 impl Chunks {
     /// Keeps at most about so many bytes.
     pub(in crate::embedded) fn new(max_bytes: usize) -> Self {
-        let epochs = std::iter::repeat_with(|| AtomicU64::new(0)).take(SLOTS).collect();
-        Self { epochs, kept: Mutex::new(Kept { max_bytes, ..Kept::default() }) }
+        let since = std::iter::repeat_with(|| AtomicU64::new(0)).take(SLOTS).collect();
+        let kept = Mutex::new(Kept { max_bytes, ..Kept::default() });
+        Self { moment: AtomicU64::new(0), since, kept }
     }
 
     /// Says that chunks of these series and months change, until what it gives is dropped. Only one
@@ -84,40 +94,39 @@ impl Chunks {
     fn change_slots(&self, mut slots: Vec<usize>) -> Change<'_> {
         slots.sort_unstable();
         slots.dedup();
-        self.step_on(&slots);
-        Change { chunks: self, slots }
+        let begin =
+            |slot: usize| Some((slot, self.since.get(slot)?.swap(CHANGING, Ordering::SeqCst)));
+        Change { chunks: self, slots: slots.into_iter().filter_map(begin).collect() }
     }
 
-    fn step_on(&self, slots: &[usize]) {
-        for epoch in slots.iter().filter_map(|slot| self.epochs.get(*slot)) {
-            epoch.fetch_add(1, Ordering::SeqCst);
-        }
+    pub(super) fn moment(&self) -> Moment {
+        Moment(self.moment.load(Ordering::SeqCst))
     }
 
-    pub(super) fn epochs(&self) -> Epochs {
-        Epochs(self.epochs.iter().map(|epoch| epoch.load(Ordering::SeqCst)).collect())
+    /// The change after which some chunks are as they were at a moment; `None` if there was one
+    /// since, or is one.
+    fn since(&self, key: Key, moment: Moment) -> Option<u64> {
+        let since = self.since.get(slot(key))?.load(Ordering::SeqCst);
+        (since <= moment.0).then_some(since)
     }
 
     /// What is kept of some series and months, as it is in a state of the file that was fixed after
-    /// `epochs` were.
-    pub(super) fn find(&self, keys: &[Key], epochs: &Epochs) -> Vec<Option<Rows>> {
-        let now = self.epochs();
+    /// a moment.
+    pub(super) fn find(&self, keys: &[Key], moment: Moment) -> Vec<Option<Rows>> {
         let mut kept = self.kept();
-        let stands = |key: &Key, found: &Entry| {
-            found.epoch == epochs.of(*key) && found.epoch == now.of(*key)
+        let mut find = |key: &Key| {
+            let since = self.since(*key, moment)?;
+            kept.find(*key, since)
         };
-        let find = |key: &Key| kept.find(*key).filter(|found| stands(key, found));
-        keys.iter().map(find).map(|found| found.map(|entry| entry.rows)).collect()
+        keys.iter().map(&mut find).collect()
     }
 
-    /// Keeps what was read from a state of the file that was fixed after `epochs` were.
-    pub(super) fn keep(&self, read: impl Iterator<Item = (Key, Rows)>, epochs: &Epochs) {
-        let now = self.epochs();
+    /// Keeps what was read from a state of the file that was fixed after a moment.
+    pub(super) fn keep(&self, read: impl Iterator<Item = (Key, Rows)>, moment: Moment) {
         let mut kept = self.kept();
         for (key, rows) in read {
-            let epoch = epochs.of(key);
-            if epoch.is_multiple_of(2) && epoch == now.of(key) {
-                kept.insert(key, Entry { epoch, rows });
+            if let Some(since) = self.since(key, moment) {
+                kept.insert(key, Entry { since, rows });
             }
         }
     }
@@ -132,31 +141,73 @@ impl Chunks {
     }
 }
 
-impl Epochs {
-    fn of(&self, key: Key) -> u64 {
-        self.0.get(slot(key)).copied().unwrap_or_default()
+impl Change<'_> {
+    /// Ends a change that has added chunks, and nothing else: with them, what is kept stands. Else
+    /// each new chunk would have all those before it read again.
+    pub(in crate::embedded) fn added(self, rows: &[chunks::Row]) {
+        let after = self.chunks.moment.load(Ordering::SeqCst) + 1;
+        let mut kept = self.chunks.kept();
+        let of_one = |one: &chunks::Row, other: &chunks::Row| {
+            (one.series, one.month) == (other.series, other.month)
+        };
+        for rows in rows.chunk_by(of_one) {
+            let Some(key) = rows.first().map(|row| (row.series, row.month)) else { continue };
+            let slot = self.slots.binary_search_by_key(&slot(key), |(slot, _)| *slot);
+            let before = slot.ok().and_then(|place| self.slots.get(place));
+            if let Some((_, since)) = before {
+                kept.add(key, (*since, after), rows);
+            }
+        }
     }
 }
 
 impl Drop for Change<'_> {
     fn drop(&mut self) {
-        self.chunks.step_on(&self.slots);
+        // A reader who sees this moment sees also what was changed.
+        let after = self.chunks.moment.fetch_add(1, Ordering::SeqCst) + 1;
+        for (slot, _) in &self.slots {
+            if let Some(since) = self.chunks.since.get(*slot) {
+                since.store(after, Ordering::SeqCst);
+            }
+        }
     }
 }
 
 impl Kept {
-    fn find(&mut self, key: Key) -> Option<Entry> {
+    fn find(&mut self, key: Key, since: u64) -> Option<Rows> {
         if let Some(entry) = self.young.get(&key) {
-            return Some(entry.clone());
+            return (entry.since == since).then(|| Arc::clone(&entry.rows));
         }
-        let entry = self.old.remove(&key)?;
-        self.insert(key, entry.clone());
-        Some(entry)
+        let entry = self.old.remove(&key).filter(|entry| entry.since == since)?;
+        // Of many chunks some may be of no use any more: what is needed of their bytes is soon back.
+        let rows = entry.rows.iter().map(|row| Row { data: OnceLock::new(), ..row.clone() });
+        let rows: Rows = Arc::new(rows.collect());
+        self.insert(key, Entry { rows: Arc::clone(&rows), ..entry });
+        Some(rows)
     }
 
     fn insert(&mut self, key: Key, entry: Entry) {
         let bytes = size_of::<(Key, Entry)>() + entry.rows.iter().map(Row::bytes).sum::<usize>();
         self.young.insert(key, entry);
+        self.count(bytes);
+    }
+
+    /// Adds rows to what is kept, if it stood before.
+    fn add(&mut self, key: Key, (before, after): (u64, u64), added: &[chunks::Row]) {
+        let entry = self.young.get_mut(&key).or_else(|| self.old.get_mut(&key));
+        let Some(entry) = entry.filter(|entry| entry.since == before) else { return };
+        let Some(added) = added.iter().map(Row::written).collect::<Option<Vec<_>>>() else {
+            return;
+        };
+        let bytes = added.iter().map(Row::bytes).sum();
+        // A reader goes on with what it has.
+        let rows = Arc::make_mut(&mut entry.rows);
+        if rows.capacity() < rows.len() + added.len() {
+            rows.reserve_exact(added.len() + ROWS_TO_COME);
+        }
+        rows.extend(added);
+        rows.sort_by_key(|row| (row.seq, row.summary.start));
+        entry.since = after;
         self.count(bytes);
     }
 
@@ -170,6 +221,12 @@ impl Kept {
 }
 
 impl Row {
+    /// A row that was written, without its bytes.
+    fn written(row: &chunks::Row) -> Option<Self> {
+        let summary = chunk::summary(&row.data).ok()?;
+        Some(Self { seq: row.seq, summary, data: OnceLock::new() })
+    }
+
     fn bytes(&self) -> usize {
         size_of::<Self>() + self.data.get().map_or(0, |data| data.len())
     }
@@ -182,47 +239,63 @@ fn slot((series, month): Key) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use apptuit_model::Timestamp;
+    use apptuit_model::{Selector, Tags, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
 
     use super::*;
+    use crate::{EmbeddedStore, Points, ReadLimits, Store as _, StoreOptions};
 
     fn key(series: u32) -> Key {
         (series, Month::of(Timestamp::from_secs(0)))
     }
 
-    fn rows(bytes: usize) -> Rows {
-        let summary = Summary {
+    fn summary() -> Summary {
+        let at = Timestamp::from_secs(0);
+        Summary {
             count: 1,
-            start: Timestamp::from_secs(0),
-            end: Timestamp::from_secs(0),
+            start: at,
+            end: at,
             first: 0.0,
             last: 0.0,
             min: 0.0,
             max: 0.0,
             sum: 0.0,
-        };
-        let data = OnceLock::from(vec![0; bytes].into_boxed_slice());
-        Arc::new(vec![Row { seq: 1, summary, data }])
+        }
+    }
+
+    fn rows(bytes: usize) -> Rows {
+        let data = OnceLock::from(Arc::from(vec![0; bytes]));
+        Arc::new(vec![Row { seq: 1, summary: summary(), data }])
+    }
+
+    fn find(chunks: &Chunks, series: u32) -> Option<Rows> {
+        chunks.find(&[key(series)], chunks.moment()).pop().flatten()
     }
 
     fn found(chunks: &Chunks, series: u32) -> bool {
-        chunks.find(&[key(series)], &chunks.epochs()).iter().all(Option::is_some)
+        find(chunks, series).is_some()
     }
 
-    fn keep(chunks: &Chunks, series: u32, epochs: &Epochs) {
-        chunks.keep([(key(series), rows(100))].into_iter(), epochs);
+    fn keep(chunks: &Chunks, series: u32, moment: Moment) {
+        chunks.keep([(key(series), rows(100))].into_iter(), moment);
+    }
+
+    /// A chunk of one point, as it is written.
+    fn written(series: u32, seq: i64) -> chunks::Row {
+        let (at, mut data) = (Timestamp::from_secs(seq), Vec::new());
+        chunk::encode(&[at], &[0.5], &mut data);
+        chunks::Row { month: Month::of(at), series, start: at, seq, points: 1, data }
     }
 
     #[test]
     fn what_was_read_is_found_until_it_changes() {
         let chunks = Chunks::new(1 << 20);
-        let epochs = chunks.epochs();
-        keep(&chunks, 1, &epochs);
-        keep(&chunks, 2, &epochs);
+        let moment = chunks.moment();
+        keep(&chunks, 1, moment);
+        keep(&chunks, 2, moment);
         assert!(found(&chunks, 1) && found(&chunks, 2) && !found(&chunks, 3));
         drop(chunks.change([key(1)].into_iter()));
         assert!(!found(&chunks, 1) && found(&chunks, 2));
-        assert!(chunks.find(&[key(1)], &epochs).iter().all(Option::is_none));
+        assert!(chunks.find(&[key(1)], moment).iter().all(Option::is_none));
         drop(chunks.change_all());
         assert!(!found(&chunks, 2));
     }
@@ -230,28 +303,79 @@ mod tests {
     #[test]
     fn what_was_read_around_a_change_is_not_kept() {
         let chunks = Chunks::new(1 << 20);
-        let before = chunks.epochs();
+        let before = chunks.moment();
         let change = chunks.change([key(1), key(1)].into_iter());
-        let during = chunks.epochs();
-        keep(&chunks, 1, &during);
+        let during = chunks.moment();
+        keep(&chunks, 1, during);
         assert!(!found(&chunks, 1));
         drop(change);
-        keep(&chunks, 1, &before);
-        keep(&chunks, 1, &during);
+        keep(&chunks, 1, before);
+        keep(&chunks, 1, during);
         assert!(!found(&chunks, 1));
-        keep(&chunks, 1, &chunks.epochs());
+        keep(&chunks, 1, chunks.moment());
         assert!(found(&chunks, 1));
+    }
+
+    #[test]
+    fn chunks_that_come_are_found_with_those_before_but_not_by_who_began_earlier() {
+        let chunks = Chunks::new(1 << 20);
+        keep(&chunks, 1, chunks.moment());
+        let (read, before) = (find(&chunks, 1).expect("it is kept"), chunks.moment());
+        let new = [written(1, 3), written(2, 3)];
+        chunks.change(new.iter().map(|row| (row.series, row.month))).added(&new);
+        let seqs = |rows: &Rows| rows.iter().map(|row| row.seq).collect::<Vec<_>>();
+        assert_eq!(find(&chunks, 1).as_ref().map(seqs), Some(vec![1, 3]));
+        assert_eq!(seqs(&read), [1], "a reader goes on with what it has");
+        assert!(chunks.find(&[key(1)], before).iter().all(Option::is_none));
+        assert!(!found(&chunks, 2), "of series 2 nothing was known");
+
+        let change = chunks.change([key(1)].into_iter());
+        assert!(!found(&chunks, 1), "it is not known yet what comes of it");
+        drop(change);
+        let new = [written(1, 4)];
+        chunks.change([key(1)].into_iter()).added(&new);
+        assert!(!found(&chunks, 1), "what did not stand before does not stand after");
     }
 
     #[test]
     fn what_is_used_outlives_what_is_not() {
         let chunks = Chunks::new(20_000);
-        let epochs = chunks.epochs();
+        let moment = chunks.moment();
         for series in 0..1000 {
-            keep(&chunks, series, &epochs);
+            keep(&chunks, series, moment);
             assert!(found(&chunks, 0), "after {series}");
         }
         let kept = (0..1000).filter(|series| found(&chunks, *series)).count();
         assert!(!found(&chunks, 1) && (20..200).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn bytes_of_chunks_that_nobody_asks_for_are_forgotten() {
+        let chunks = Chunks::new(20_000);
+        keep(&chunks, 0, chunks.moment());
+        chunks.count(20_000);
+        let kept = find(&chunks, 0).expect("it is used");
+        assert!(kept.iter().all(|row| row.data.get().is_none()));
+    }
+
+    #[test]
+    fn points_that_are_moved_leave_what_was_read_in_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("points.sqlite");
+        let store = EmbeddedStore::open(&file, StoreOptions::default()).expect("it is new");
+        let name = TimeSeriesName::new("m", Tags::default());
+        let series = store.series(&name).expect("there is room");
+        for count in 1..=3_u32 {
+            let mut points = Points::default();
+            points.push(series, Timestamp::from_secs(count.into()), 0.5);
+            store.append(&points, None).expect("the disk works");
+            store.flush().expect("the disk works");
+            let kept = find(&store.shared.chunks, series.number()).map_or(0, |rows| rows.len());
+            assert_eq!(kept, if count == 1 { 0 } else { count as usize });
+            let selector = Selector::metric("m");
+            let read = store.select(&selector, TimeRange::ALL, &ReadLimits::UNLIMITED);
+            let read = read.expect("it is sound").unwrap_or_default();
+            assert_eq!(read.iter().map(TimeSeries::len).sum::<usize>(), count as usize);
+        }
     }
 }

@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use apptuit_model::{Selector, Step, TimeRange, TimeSeries};
 use rusqlite::{Connection, OpenFlags};
 
-pub(super) use self::cache::{Change, Chunks};
+pub(super) use self::cache::Chunks;
 use self::scan::{Captured, EmbeddedScan};
 use self::view::{Need, View};
 use super::commit::Shared;
@@ -124,7 +124,7 @@ impl Reader {
         let mut connection = self.connection()?;
 
         let head = shared.head();
-        let epochs = shared.chunks.epochs();
+        let moment = shared.chunks.moment();
         let mut captured: Vec<Captured> = matching
             .iter()
             .map(|number| Captured::new(number, head.capture(number, range)))
@@ -134,7 +134,7 @@ impl Reader {
         drop(head);
 
         let (file, fixed) = (self.file.as_path(), &*snapshot);
-        let view = View { file, shared, snapshot: fixed, epochs, range, need, limits };
+        let view = View { file, shared, snapshot: fixed, moment, range, need, limits };
         for month in months {
             view.take_month(month, &mut captured)?;
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use apptuit_model::TimeRange;
 use rusqlite::Connection;
 
-use super::cache::{Epochs, Row, Rows};
+use super::cache::{Moment, Row, Rows};
 use super::scan::Captured;
 use super::{exceeded, still_wanted};
 use crate::embedded::bytes::Damage;
@@ -22,7 +22,7 @@ pub(super) struct View<'a> {
     /// In a transaction.
     pub(super) snapshot: &'a Connection,
     /// From before the state was fixed.
-    pub(super) epochs: Epochs,
+    pub(super) moment: Moment,
     pub(super) range: TimeRange,
     pub(super) need: Need,
     pub(super) limits: &'a ReadLimits,
@@ -45,7 +45,7 @@ impl View<'_> {
         captured: &mut [Captured],
     ) -> Result<(), StoreError> {
         let keys: Vec<_> = captured.iter().map(|series| (series.number, month)).collect();
-        let found = self.shared.chunks.find(&keys, &self.epochs);
+        let found = self.shared.chunks.find(&keys, self.moment);
         let (mut read, mut bytes) = (Vec::new(), 0);
         let mut points = captured.iter().map(Captured::at_least).sum::<usize>();
         for ((series, key), found) in captured.iter_mut().zip(keys).zip(found) {
@@ -72,7 +72,7 @@ impl View<'_> {
                 read.push((key, rows));
             }
         }
-        self.shared.chunks.keep(read.into_iter(), &self.epochs);
+        self.shared.chunks.keep(read.into_iter(), self.moment);
         self.shared.chunks.count(bytes);
         Ok(())
     }
@@ -120,7 +120,7 @@ impl View<'_> {
         let data: Vec<u8> = statement.query_row(key, |row| row.get(0)).map_err(failed)?;
         let bytes = data.len();
         // Another reader may have been faster.
-        Ok(row.data.set(data.into_boxed_slice()).map_or(0, |()| bytes))
+        Ok(row.data.set(data.into()).map_or(0, |()| bytes))
     }
 
     fn failed(&self, error: rusqlite::Error) -> StoreError {

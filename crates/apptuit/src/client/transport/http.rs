@@ -16,6 +16,7 @@ use super::proxy::Proxies;
 use super::socket::SocketConnector;
 #[cfg(feature = "tls")]
 use super::tls;
+use super::watch::{self, KeptOnly};
 use super::{Method, Request, Response, Transport, TransportError};
 use crate::{ErrorKind, Result};
 
@@ -54,12 +55,27 @@ impl HttpTransport {
         let config = config.tls_config(tls::config()?);
         // Chosen by request.
         let config = config.proxy(None);
-        let connector = ().chain(ConnectProxyConnector::default()).chain(SocketConnector);
+        let connector =
+            ().chain(KeptOnly).chain(ConnectProxyConnector::default()).chain(SocketConnector);
         #[cfg(feature = "tls")]
         let connector = connector.chain(RustlsConnector::default());
         let connector = connector.chain(OneWriteConnector);
         let agent = ureq::Agent::with_parts(config.build(), connector, AddressFirst::default());
         Ok(Self { agent, proxies: Proxies::of_environment() })
+    }
+
+    /// [Sends](Transport::send) a request on a connection that is kept from an earlier one; `None` if
+    /// there is none, and then nothing is sent.
+    ///
+    /// For a thread that cannot be woken, such as one on which the handlers of signals are to run:
+    /// while it waits it asks about every 50 ms whether it is over, and when a signal has come. If so,
+    /// the request fails, and what became of it is not known.
+    pub fn send_kept(
+        &self,
+        request: &Request,
+        is_over: fn() -> bool,
+    ) -> Option<Result<Response, TransportError>> {
+        watch::on_kept(is_over, || self.send(request))
     }
 
     fn exchange(&self, request: &Request, proxy: Option<Proxy>) -> Result<Response, ureq::Error> {
@@ -171,7 +187,9 @@ impl Resolver for AddressFirst {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let Some(address) = address_in(uri) else {
+        // Nobody connects to it then.
+        let unused = || watch::is_on().then_some(SocketAddr::from(([0, 0, 0, 0], 0)));
+        let Some(address) = address_in(uri).or_else(unused) else {
             return self.0.resolve(uri, config, timeout);
         };
         let mut found = self.empty();
@@ -194,6 +212,14 @@ fn address_in(uri: &Uri) -> Option<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    use apptuit_metrics::{Clock as _, SystemClock};
+
     use super::*;
 
     #[test]
@@ -210,5 +236,69 @@ mod tests {
             let expected = expected.map(|address| address.parse().expect("an address"));
             assert_eq!(address_in(&uri), expected, "{uri}");
         }
+    }
+
+    /// Answers so many requests, and then says nothing more.
+    fn server(answers: usize) -> (String, thread::JoinHandle<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url =
+            format!("http://localhost:{}/", listener.local_addr().expect("an address").port());
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a caller");
+            for _ in 0..answers {
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    stream.read_exact(&mut byte).expect("a request");
+                    request.extend(byte);
+                }
+                stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("a caller");
+            }
+            stream
+        });
+        (url, server)
+    }
+
+    fn get(url: &str) -> Request {
+        let timeout = Duration::from_secs(20);
+        Request {
+            method: Method::Get,
+            url: url.to_owned(),
+            headers: Vec::new(),
+            body: Arc::default(),
+            timeout,
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_watched_uses_a_kept_connection_or_none() {
+        let (url, server) = server(2);
+        let (transport, request) = (HttpTransport::new().expect("no certificates"), get(&url));
+        assert!(transport.send_kept(&request, || false).is_none());
+        assert_eq!(transport.send(&request).expect("an answer").status(), 204);
+        let kept = transport.send_kept(&request, || false).expect("a kept connection");
+        assert_eq!(kept.expect("an answer").status(), 204);
+        drop(server.join().expect("a server"));
+        assert!(transport.send_kept(&request, || false).is_none(), "the server has hung up");
+        assert_eq!(transport.send(&request).expect_err("nobody").kind(), ErrorKind::Unreachable);
+    }
+
+    #[test]
+    fn a_request_that_is_watched_is_given_up() {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let (url, server) = server(1);
+        let (transport, request) = (HttpTransport::new().expect("no certificates"), get(&url));
+        assert_eq!(transport.send(&request).expect("an answer").status(), 204);
+        let began = SystemClock.now();
+        let is_over = || ASKED.fetch_add(1, Ordering::Relaxed) == 3;
+        let error = transport.send_kept(&request, is_over).expect("a connection").expect_err("no");
+        let took = SystemClock.now().saturating_sub(began);
+        assert_eq!((error.kind(), ASKED.load(Ordering::Relaxed)), (ErrorKind::Unreachable, 4));
+        assert!(took >= Duration::from_millis(120) && took < Duration::from_secs(10), "{took:?}");
+        assert!(
+            transport.send_kept(&request, || false).is_none(),
+            "its connection is not used again"
+        );
+        drop(server.join());
     }
 }

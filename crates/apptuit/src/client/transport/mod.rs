@@ -7,6 +7,7 @@ mod proxy;
 mod socket;
 #[cfg(feature = "tls")]
 mod tls;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;

@@ -11,6 +11,8 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Error, Timeout};
 
+use super::watch;
+
 /// Sockets take no timeout of zero.
 const LEAST_SPAN: Duration = Duration::from_millis(1);
 
@@ -78,15 +80,17 @@ impl Transport for Socket {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         self.is_idle = false;
         let until = Until::of(timeout.for_write());
-        self.writing.arm(until.left()?, |span| self.stream.set_write_timeout(span))?;
+        self.writing
+            .arm(watch::slice(until.left()?), |span| self.stream.set_write_timeout(span))?;
         let mut output = &self.buffers.output()[..amount];
         while !output.is_empty() {
             match (&self.stream).write(output) {
                 Ok(0) => return Err(Error::Io(io::ErrorKind::WriteZero.into())),
                 Ok(written) => output = &output[written..],
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => watch::check()?,
                 Err(error) if is_timeout(&error) => {
-                    let left = until.left()?;
+                    watch::check()?;
+                    let left = watch::slice(until.left()?);
                     self.writing.set(left, |span| self.stream.set_write_timeout(span))?;
                 }
                 Err(error) => return Err(Error::Io(error)),
@@ -98,7 +102,7 @@ impl Transport for Socket {
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         self.is_idle = false;
         let until = Until::of(timeout.for_read());
-        self.reading.arm(until.left()?, |span| self.stream.set_read_timeout(span))?;
+        self.reading.arm(watch::slice(until.left()?), |span| self.stream.set_read_timeout(span))?;
         let input = self.buffers.input_append_buf();
         loop {
             match (&self.stream).read(input) {
@@ -106,9 +110,10 @@ impl Transport for Socket {
                     self.buffers.input_appended(amount);
                     return Ok(amount > 0);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => watch::check()?,
                 Err(error) if is_timeout(&error) => {
-                    let left = until.left()?;
+                    watch::check()?;
+                    let left = watch::slice(until.left()?);
                     self.reading.set(left, |span| self.stream.set_read_timeout(span))?;
                 }
                 Err(error) => return Err(Error::Io(error)),
