@@ -17,6 +17,10 @@ use crate::error::Rejection;
 /// again: as many as a hash table of 1024 places takes. Beyond, memory is dearer than time.
 const MAX_KNOWN_NAMES: usize = 896;
 
+/// Names in a row that were not known: then the next are taken not to be either, and a report of many
+/// instruments need not have all its names hashed.
+const MAX_UNKNOWN_NAMES: usize = 4 * MAX_KNOWN_NAMES;
+
 /// Bodies made of points, and the points that can be in none.
 #[derive(Debug, Default)]
 #[non_exhaustive]
@@ -71,20 +75,14 @@ impl Client {
         ready: impl FnMut(Body),
     ) {
         let mut packing = Packing::new(self, points.len(), ready);
-        let mut known: HashMap<&TimeSeriesName, Result<TimeSeriesName, NameError>, RandomState> =
-            HashMap::default();
+        let mut known = KnownNames::default();
         let mut current: Option<(&TimeSeriesName, Result<(), NameError>)> = None;
         for (index, point) in points.iter().enumerate() {
             let named = match &current {
                 Some((name, named)) if *name == point.name() => named,
                 _ => {
-                    let outgoing = match known.get(point.name()) {
-                        Some(outgoing) => outgoing.clone(),
-                        None => self.outgoing_name(point.name()),
-                    };
-                    if known.len() < MAX_KNOWN_NAMES {
-                        known.insert(point.name(), outgoing.clone());
-                    }
+                    let outgoing =
+                        known.get_or_make(point.name(), || self.outgoing_name(point.name()));
                     let named = outgoing.map(|name| packing.packer.begin_series(&name));
                     &current.insert((point.name(), named)).1
                 }
@@ -184,6 +182,38 @@ impl Client {
     fn packer(&self) -> PutPacker {
         let kept = self.0.packer.lock().unwrap_or_else(PoisonError::into_inner).take();
         kept.unwrap_or_else(|| PutPacker::new(self.0.compression, self.0.pack_effort))
+    }
+}
+
+/// Names of points, and how these travel.
+#[derive(Default)]
+struct KnownNames<'p> {
+    names: HashMap<&'p TimeSeriesName, Outgoing, RandomState>,
+    /// Since the last that was known.
+    unknown: usize,
+}
+
+type Outgoing = Result<TimeSeriesName, NameError>;
+
+impl<'p> KnownNames<'p> {
+    fn get_or_make(
+        &mut self,
+        name: &'p TimeSeriesName,
+        make: impl FnOnce() -> Outgoing,
+    ) -> Outgoing {
+        if self.unknown == MAX_UNKNOWN_NAMES {
+            return make();
+        }
+        if let Some(outgoing) = self.names.get(name) {
+            self.unknown = 0;
+            return outgoing.clone();
+        }
+        self.unknown += 1;
+        let outgoing = make();
+        if self.names.len() < MAX_KNOWN_NAMES {
+            self.names.insert(name, outgoing.clone());
+        }
+        outgoing
     }
 }
 
