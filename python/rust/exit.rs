@@ -16,7 +16,19 @@ use crate::fork;
 pub(crate) fn attach<R>(call: impl FnOnce(Python<'_>) -> R) -> Option<R> {
     fork::at_rest(|| {
         let parked = ParkInsteadOfUnwinding::new();
-        let result = Python::try_attach(call);
+        let comes = fork::comes();
+        let result = Python::try_attach(|py| {
+            if comes {
+                fork::came();
+            }
+            call(py)
+        });
+        if comes {
+            if result.is_none() {
+                fork::came();
+            }
+            fork::left();
+        }
         parked.done();
         result
     })

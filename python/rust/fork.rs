@@ -8,10 +8,15 @@
 //! passes are back, and gives none out until it is over.
 //!
 //! Passes are taken and given back only without the interpreter's lock, which a fork needs.
+//!
+//! A thread of Rust's that comes for the interpreter's lock is in the middle of something too: Python makes
+//! a state for it, under a lock that Python 3.9 takes in the child without making it anew. A fork waits
+//! until those that come are there, and lets no other come.
 
 use std::cell::{Cell, RefCell};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
 use std::time::Duration;
 
 use apptuit::ErrorKind;
@@ -27,11 +32,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 static PASSES: Mutex<usize> = Mutex::new(0);
 static RETURNED: Condvar = Condvar::new();
 
+/// The threads of Rust's that come for the interpreter's lock. One more comes only under the lock of the
+/// passes.
+static COMING: AtomicUsize = AtomicUsize::new(0);
+
 /// How many forks lie between the first process and this one.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     static MINE: Pass = const { Pass(Cell::new(false)) };
+    /// Whether this thread is Rust's, and Python has no state for it.
+    static IS_STRANGE: Cell<bool> = const { Cell::new(false) };
     /// What the thread that forks holds meanwhile.
     static STILL: RefCell<Option<Still>> = const { RefCell::new(None) };
 }
@@ -110,9 +121,45 @@ pub(crate) fn at_rest<R>(wait: impl FnOnce() -> R) -> R {
     wait()
 }
 
+/// This thread will come for the interpreter's lock, unless it is Python's; then it has to tell when it
+/// [came](came), and that it [left](left).
+///
+/// No guard does that: where Python ends a thread, nothing may be dropped.
+pub(crate) fn comes() -> bool {
+    let is_strange = IS_STRANGE.replace(false);
+    if is_strange {
+        let _no_fork = passes();
+        COMING.fetch_add(1, Ordering::SeqCst);
+    }
+    is_strange
+}
+
+/// It has the interpreter's lock, or will not get it.
+pub(crate) fn came() {
+    COMING.fetch_sub(1, Ordering::SeqCst);
+}
+
+/// It has no interpreter's lock any more.
+pub(crate) fn left() {
+    IS_STRANGE.set(true);
+}
+
+/// Waits until those that come are there.
+fn wait_for_those_who_come() {
+    const STEP: Duration = Duration::from_micros(100);
+    let mut left = PATIENCE;
+    while COMING.load(Ordering::SeqCst) > 0 && !left.is_zero() {
+        thread::sleep(STEP);
+        left = left.saturating_sub(STEP);
+    }
+}
+
 /// Waits in a pause of the clock. A thread of Rust's has a pass from its first pause on.
 pub(crate) fn pause(wait: impl FnOnce() -> bool) -> bool {
-    MINE.with(Pass::give_back);
+    if !MINE.with(Pass::give_back) {
+        // Python's threads work with a pass.
+        IS_STRANGE.set(true);
+    }
     let is_woken = wait();
     MINE.with(Pass::take);
     is_woken
@@ -156,6 +203,7 @@ pub(crate) fn before_fork(py: Python<'_>) {
     py.detach(|| {
         let waited = RETURNED.wait_timeout_while(passes(), PATIENCE, |passes| *passes > 0);
         let passes = waited.unwrap_or_else(PoisonError::into_inner).0;
+        wait_for_those_who_come();
         STILL.set(Some(Still { passes, lanes: None }));
     });
     // Under the interpreter's lock, as instruments are used: who has these without it needs no other.
@@ -177,6 +225,7 @@ pub(crate) fn after_fork_in_parent() {
 pub(crate) fn after_fork_in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     MINE.with(|mine| mine.0.set(false));
+    COMING.store(0, Ordering::SeqCst);
     match STILL.take() {
         Some(mut still) => *still.passes = 0,
         // A program that forks without telling Python before, and only says so in the child.

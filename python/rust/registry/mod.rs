@@ -166,7 +166,7 @@ impl MetricsRegistry {
     }
 
     /// A gauge: a value to set, or what the given function or gauge says.
-    #[pyo3(signature = (key, gauge=None, default=Said(None)), text_signature = "($self, key, gauge=None, default=nan)")]
+    #[pyo3(signature = (key, gauge=None, default=Said(None)), text_signature = "($self, key, gauge=None, default=...)")]
     fn gauge<'py>(
         &self,
         key: &Bound<'py, PyString>,

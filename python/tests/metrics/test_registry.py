@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import pydoc
 import threading
 import time
 from types import MappingProxyType
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from apptuit import metrics
 from apptuit.metrics import (
     CallbackGauge,
     Counter,
@@ -238,3 +241,16 @@ def test_64_threads_get_one_instrument_a_name_while_others_dump() -> None:
     dump = registry.dump_metrics()
     assert {dump[f"{kind}{n}"]["count"] for kind in "cm" for n in range(300)} == {64}
     assert {dump[f"{kind}{n}"]["count"] for kind in "ht" for n in range(10)} == {64 * 30}
+
+
+@pytest.mark.parametrize("name", metrics.__all__)
+def test_help_can_be_had_of_everything(name: str) -> None:
+    assert pydoc.render_doc(getattr(metrics, name))
+
+
+def test_the_arguments_of_a_gauge_are_told() -> None:
+    assert list(inspect.signature(MetricsRegistry.gauge).parameters)[1:] == [
+        "key",
+        "gauge",
+        "default",
+    ]

@@ -1,6 +1,7 @@
 //! The network as it is: HTTP over sockets, and nowhere else in this crate.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::Proxy;
@@ -61,7 +62,22 @@ impl HttpTransport {
         let connector = connector.chain(RustlsConnector::default());
         let connector = connector.chain(OneWriteConnector);
         let agent = ureq::Agent::with_parts(config.build(), connector, AddressFirst::default());
-        Ok(Self { agent, proxies: Proxies::of_environment() })
+        let transport = Self { agent, proxies: Proxies::of_environment() };
+        transport.warm_up();
+        Ok(transport)
+    }
+
+    /// Has the library make here what it makes at the first request of a process: a child that is forked
+    /// in the middle of that would wait for it for ever. Nothing is sent, since no connection is kept.
+    fn warm_up(&self) {
+        let request = Request {
+            method: Method::Get,
+            url: "http://127.0.0.1".to_owned(),
+            headers: Vec::new(),
+            body: Arc::default(),
+            timeout: Duration::from_secs(1),
+        };
+        let _ = watch::on_kept(|| false, || self.exchange(&request, None));
     }
 
     /// [Sends](Transport::send) a request on a connection that is kept from an earlier one; `None` if
