@@ -32,7 +32,7 @@ CALLS: dict[str, Callable[[Apptuit], Any]] = {
 def interrupted(after: float = 0.3) -> Iterator[None]:
     """Send this process a SIGINT, and see that it ends the block within a tenth of a second.
 
-    Half a second, since machines that test are busy.
+    A second, since machines that test are busy; what it interrupts takes longer.
     """
     sent: list[float] = []
 
@@ -45,7 +45,7 @@ def interrupted(after: float = 0.3) -> Iterator[None]:
     try:
         with pytest.raises(KeyboardInterrupt):
             yield
-        assert time.monotonic() - sent[0] < 0.5
+        assert time.monotonic() - sent[0] < 1
     finally:
         timer.cancel()
         timer.join()
@@ -145,7 +145,7 @@ def test_what_any_signal_handler_raises_comes_out(server: Recorder) -> None:
 
 def test_the_client_is_as_good_as_before_after_an_interrupt(server: Recorder) -> None:
     client = Apptuit("t", server.url)
-    server.answer(204, delay=1)
+    server.answer(204, delay=2)
     with interrupted():
         client.send([POINT])
     for _ in range(3):

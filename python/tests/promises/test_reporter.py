@@ -62,12 +62,14 @@ def test_f21_a_started_reporter_reports_at_every_interval_while_the_program_goes
     reporter = ApptuitReporter(registry=registry, token=TOKEN, reporting_interval=1)
     called = time.monotonic()
     assert reporter.start() is True
-    assert time.monotonic() - called < 0.5
+    assert time.monotonic() - called < 0.9
     # The first report is made at once, and two more follow.
     world.wait_for("orders_count")
     orders.inc()
-    time.sleep(2.3)
-    points = world.one("orders_count")["dps"]
+    points = []
+    while len(points) < 3 and time.monotonic() - called < 10:
+        time.sleep(0.1)
+        points = world.one("orders_count")["dps"][:3]
     reporter.stop()
     first = points[0][0]
     assert [stamp for stamp, _ in points] == [first, first + 1, first + 2]
