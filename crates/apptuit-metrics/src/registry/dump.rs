@@ -26,9 +26,9 @@ impl Registry {
 
     /// What every instrument says in a report: a [`dump`](Self::dump) that ends intervals.
     ///
-    /// Histograms and timers that are sampled [per report](Sampling::per_report) begin anew, so
+    /// Histograms and timers that are sampled [per report](crate::Sampling::per_report) begin anew, so
     /// one reporter should ask. Instruments that were not used for the
-    /// [idle timeout](RegistryBuilder::idle_timeout) are left out.
+    /// [idle timeout](super::RegistryBuilder::idle_timeout) are left out.
     pub fn report(&self) -> Vec<Metric> {
         self.ask(Instrument::report)
     }
