@@ -98,7 +98,7 @@ pub(crate) struct Limits {
     /// Connections at one time [default: 1024]
     #[arg(long, value_name = "N")]
     pub(crate) max_connections: Option<usize>,
-    /// Puts that are read and kept at one time [default: 64]
+    /// Puts that are read and kept at one time [default: 128]
     #[arg(long, value_name = "N")]
     pub(crate) max_concurrent_puts: Option<usize>,
     /// Queries that run at one time [default: 4]
