@@ -1,6 +1,6 @@
 //! Tags inside a plain name: `node.cpu{"type": "idle"}`, as Python's `json` writes and reads them.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use apptuit::encode_sorted;
 use pyo3::intern;
@@ -129,7 +129,7 @@ fn decode_new<'py>(
     let (metric, tags) = decode(encoded)?;
     let answer = (metric, &tags).into_pyobject(encoded.py())?;
     // What comes once is not worth a copy.
-    if Seen::before(encoded.hash()?.cast_unsigned())
+    if SEEN.before(encoded.py(), encoded.hash()?.cast_unsigned())
         && tags.values().iter().all(|value| is_scalar(&value))
     {
         if kept.len() >= MAX_KEPT {
@@ -151,27 +151,32 @@ fn is_scalar(value: &Bound<'_, PyAny>) -> bool {
         || value.is_instance_of::<PyFloat>()
 }
 
-/// Hashes of names that have been decoded, a bit for each. A name that is taken for another is kept
-/// when it comes first.
+/// Hashes of names that have been decoded, three bits of one word for each (a Bloom filter; Bloom 1970).
+/// A name that is taken for another is kept when it comes first.
+///
+/// Used under the interpreter's lock only, so that no two threads meet.
 struct Seen {
-    bits: [u64; SEEN_BITS / 64],
-    set: usize,
+    words: [AtomicU64; SEEN_BITS / 64],
+    names: AtomicUsize,
 }
 
-static SEEN: Mutex<Seen> = Mutex::new(Seen { bits: [0; SEEN_BITS / 64], set: 0 });
+static SEEN: Seen =
+    Seen { words: [const { AtomicU64::new(0) }; SEEN_BITS / 64], names: AtomicUsize::new(0) };
 
 impl Seen {
-    fn before(hash: usize) -> bool {
-        // Not waited for: a fork may find it locked.
-        let Ok(mut seen) = SEEN.try_lock() else { return false };
-        if seen.set >= MAX_KEPT {
-            seen.bits.fill(0);
-            seen.set = 0;
+    fn before(&self, _locked: Python<'_>, hash: usize) -> bool {
+        if self.names.load(Ordering::Relaxed) >= MAX_KEPT {
+            self.words.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+            self.names.store(0, Ordering::Relaxed);
         }
-        let (word, bit) = (hash / 64 % seen.bits.len(), 1 << (hash % 64));
-        let before = seen.bits[word] & bit != 0;
-        seen.bits[word] |= bit;
-        seen.set += usize::from(!before);
+        let bit = |at: u32| 1 << ((hash as u64 >> at) % 64);
+        let bits = bit(16) | bit(24) | bit(32);
+        let word = &self.words[hash % self.words.len()];
+        let had = word.load(Ordering::Relaxed);
+        let before = had & bits == bits;
+        word.store(had | bits, Ordering::Relaxed);
+        let names = self.names.load(Ordering::Relaxed) + usize::from(!before);
+        self.names.store(names, Ordering::Relaxed);
         before
     }
 }
