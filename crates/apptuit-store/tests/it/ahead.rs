@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
 use apptuit_store::{EmbeddedStore, Store, StoreOptions, check};
 
+use crate::trouble::until;
 use crate::{all, open, point};
 
 const BATCHES: i64 = 250;
@@ -50,16 +49,6 @@ fn leave(folder: &Path, copy: &Path) {
     for name in ["points.sqlite", "points.sqlite-wal"] {
         fs::copy(folder.join(name), copy.join(name)).expect("the disk works");
     }
-}
-
-fn until(holds: impl Fn() -> bool) {
-    for _ in 0..1000 {
-        if holds() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    panic!("what was waited for did not come");
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn rename(file: &Path, from: &str, to: &str) {
     connection.execute_batch(&format!("ALTER TABLE {from} RENAME TO {to}")).expect("SQL");
 }
 
-fn until(holds: impl Fn() -> bool) {
+pub(crate) fn until(holds: impl Fn() -> bool) {
     for _ in 0..3000 {
         if holds() {
             return;
