@@ -1,11 +1,12 @@
 //! What became of appends, on its way from the thread that writes to the tasks that wait for it.
 //!
-//! That thread tells of a whole group at a time. To wake a task costs it a system call, and a worker
-//! that is faster than it sleeps again before it hears of the next. So it wakes one task when all are
-//! told, which wakes the others from where they run.
+//! That thread tells of a whole group at a time. To wake a task costs it a system call, and a loop that
+//! is faster than it sleeps again before it hears of the next. So it wakes one task of each loop when
+//! all are told, which wakes the others from where they run.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use apptuit_store::{Answer, Kept, StoreError};
@@ -16,9 +17,9 @@ pub(crate) type Outcome = Result<Kept, StoreError>;
 /// Who waits, and what is to be told.
 type Told = (oneshot::Sender<Outcome>, Outcome);
 
-/// The way of answers to those who wait for them.
-#[derive(Debug, Default)]
-pub(crate) struct Answers(OnceLock<Arc<Mutex<Way>>>);
+/// The way of answers to the tasks of one loop.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answers(Arc<Mutex<Way>>);
 
 #[derive(Debug, Default)]
 struct Way {
@@ -28,41 +29,36 @@ struct Way {
 }
 
 impl Answers {
-    /// An answer to be given to a store, and where it is to be had. To be called by a task.
-    pub(crate) fn expect(&self) -> (Answer, oneshot::Receiver<Outcome>) {
-        let way = self.0.get_or_init(|| {
-            let way = Arc::default();
-            tokio::spawn(pass_on(Arc::clone(&way)));
-            way
-        });
-        let (way, (waiting, outcome)) = (Arc::clone(way), oneshot::channel());
-        let answer = Box::new(move |kept| {
+    /// An answer to be given to a store that goes to `waiting`, to be had by a task of the loop.
+    pub(crate) fn answer(&self, waiting: oneshot::Sender<Outcome>) -> Answer {
+        let way = Arc::clone(&self.0);
+        Box::new(move |kept| {
             let mut way = lock(&way);
             way.told.push((waiting, kept));
             way.idle.take()
-        });
-        (answer, outcome)
+        })
     }
-}
 
-/// Runs for as long as the runtime.
-async fn pass_on(way: Arc<Mutex<Way>>) {
-    let mut some = Vec::new();
-    let next = |some: &mut Vec<Told>, context: &mut Context<'_>| {
-        let mut way = lock(&way);
+    /// Passes answers on, for as long as the loop runs it.
+    pub(crate) async fn pass_on(self) {
+        let mut some = Vec::new();
+        loop {
+            poll_fn(|context| self.next(&mut some, context)).await;
+            for (waiting, outcome) in some.drain(..) {
+                // Who has left need not be told.
+                let _ = waiting.send(outcome);
+            }
+        }
+    }
+
+    fn next(&self, some: &mut Vec<Told>, context: &mut Context<'_>) -> Poll<()> {
+        let mut way = lock(&self.0);
         if way.told.is_empty() {
             way.idle = Some(context.waker().clone());
             return Poll::Pending;
         }
-        std::mem::swap(&mut way.told, some);
+        mem::swap(&mut way.told, some);
         Poll::Ready(())
-    };
-    loop {
-        poll_fn(|context| next(&mut some, context)).await;
-        for (waiting, outcome) in some.drain(..) {
-            // Who has left need not be told.
-            let _ = waiting.send(outcome);
-        }
     }
 }
 

@@ -5,13 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use apptuit_metrics::Clock;
 use apptuit_model::wire::{PUT_PATH, QUERY_PATH, SUGGEST_PATH};
-use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, Uri};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
 
 use crate::admission::Admission;
 use crate::body::BodyLimits;
 use crate::config::ServerConfig;
+use crate::connections::Caller;
 use crate::error::{ApiError, Kind};
 use crate::intake::Intakes;
 use crate::routes::{
@@ -55,8 +60,33 @@ impl App {
     }
 }
 
+/// What answers requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Routes {
+    app: Arc<App>,
+    router: TowerToHyperService<Router>,
+}
+
+impl Routes {
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        let router = TowerToHyperService::new(router(Arc::clone(&app)));
+        Self { app, router }
+    }
+
+    /// Answers a request.
+    pub(crate) async fn answer(self, caller: Caller, mut request: Request) -> Response {
+        // Most requests are puts, and to route a small one costs about as much as to read it.
+        if request.uri().path() == PUT_PATH && request.method() == Method::POST {
+            return put(State(self.app), Extension(caller), request).await.into_response();
+        }
+        request.extensions_mut().insert(caller);
+        let Ok(response) = self.router.call(request).await;
+        response
+    }
+}
+
 /// Which path leads where.
-pub(crate) fn router(app: Arc<App>) -> Router {
+fn router(app: Arc<App>) -> Router {
     let api = Router::new()
         .route(PUT_PATH, post(put))
         .route(QUERY_PATH, get(query).post(query))

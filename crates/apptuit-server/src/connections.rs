@@ -1,17 +1,17 @@
 //! Connections: accepted, served, and let finish at the end.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -19,7 +19,10 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::answers::Answers;
+use crate::app::Routes;
 use crate::config::ServerConfig;
+use crate::loops::Loops;
 use crate::patience::{Patience, Patient};
 use crate::places::{Place, Places};
 
@@ -33,14 +36,18 @@ const TICK: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_secs(3);
 const LINGER_BYTES: usize = 64 << 20;
 
-/// The address of the other side.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+/// Who is at the other side of a connection. Each request is given it.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) address: IpAddr,
+    /// The way of answers to the tasks of the connection.
+    pub(crate) answers: Answers,
+}
 
 /// Everything a connection needs.
 #[derive(Clone)]
 struct Host {
-    router: Router,
+    routes: Routes,
     tls: Option<TlsAcceptor>,
     header_timeout: Duration,
     patience: Patience,
@@ -50,14 +57,15 @@ struct Host {
 /// Serves until `stop`, then lets what is under way finish, within the time it has for that.
 pub(crate) async fn serve(
     listener: TcpListener,
-    router: Router,
+    mut loops: Loops,
+    routes: Routes,
     tls: Option<TlsAcceptor>,
     config: &ServerConfig,
     mut stop: watch::Receiver<bool>,
 ) {
     let places = Places::new(config.max_connections);
     let host = Host {
-        router,
+        routes,
         tls,
         header_timeout: config.header_timeout,
         patience: Patience { idle: config.body_idle_timeout, total: config.body_timeout },
@@ -70,12 +78,17 @@ pub(crate) async fn serve(
             () = told(&mut stop) => break,
             _ = clock.tick() => {}
             Some(_) = open.join_next() => {}
-            (stream, peer, place) = accept(&listener, &places) => {
-                let host = host.clone();
-                open.spawn(async move {
-                    host.receive(stream, peer).await;
+            (stream, address, place) = accept(&listener, &places) => {
+                let (host, here) = (host.clone(), loops.next());
+                let caller = Caller { address, answers: here.answers.clone() };
+                let receive = async move {
+                    // The loop has to watch it from now on.
+                    if let Ok(stream) = stream.into_std().and_then(TcpStream::from_std) {
+                        host.receive(stream, caller).await;
+                    }
                     drop(place);
-                });
+                };
+                open.spawn_on(receive, &here.handle);
             }
         }
     }
@@ -87,15 +100,15 @@ pub(crate) async fn serve(
 }
 
 /// The next connection, once there is a place for it.
-async fn accept(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, Peer, Place) {
+async fn accept(listener: &TcpListener, places: &Arc<Places>) -> (TcpStream, IpAddr, Place) {
     loop {
         let place = places.free().await;
         match listener.accept().await {
             Ok((stream, address)) => {
-                let peer = Peer(address.ip());
+                let address = address.ip();
                 // Who has as many as it may have is closed at once: to wait here would take a place.
-                if let Some(place) = places.take(place, peer.0) {
-                    return (stream, peer, place);
+                if let Some(place) = places.take(place, address) {
+                    return (stream, address, place);
                 }
             }
             Err(_) => sleep(ACCEPT_PAUSE).await,
@@ -109,7 +122,7 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 }
 
 impl Host {
-    async fn receive(mut self, stream: TcpStream, peer: Peer) {
+    async fn receive(mut self, stream: TcpStream, caller: Caller) {
         // Small answers should not wait for more to come.
         let _ = stream.set_nodelay(true);
         // Who has said nothing yet need not be waited for when the server stops.
@@ -122,10 +135,10 @@ impl Host {
             return;
         }
         match self.tls.take() {
-            None => self.converse(stream, peer).await,
+            None => self.converse(stream, caller).await,
             Some(tls) => {
                 if let Ok(Ok(stream)) = timeout(self.header_timeout, tls.accept(stream)).await {
-                    self.converse(stream, peer).await;
+                    self.converse(stream, caller).await;
                 }
             }
         }
@@ -135,12 +148,12 @@ impl Host {
     async fn converse(
         mut self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        peer: Peer,
+        caller: Caller,
     ) {
-        let router = TowerToHyperService::new(self.router);
-        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(peer);
-            Box::pin(router.call(request))
+        let routes = self.routes;
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let answer = routes.clone().answer(caller.clone(), request.map(Body::new));
+            Box::pin(async { Ok::<_, Infallible>(answer.await) })
         });
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -37,6 +37,7 @@ mod config;
 mod connections;
 mod error;
 mod intake;
+mod loops;
 mod names;
 mod origin;
 mod patience;

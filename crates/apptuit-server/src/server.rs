@@ -3,7 +3,6 @@
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread;
 
 use apptuit_metrics::SystemClock;
 use tokio::runtime::{self, Runtime};
@@ -12,9 +11,10 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use crate::admission::Admission;
-use crate::app::{App, router};
+use crate::app::{App, Routes};
 use crate::config::ServerConfig;
 use crate::connections;
+use crate::loops::Loops;
 use crate::server_error::ServerError;
 use crate::tenants::Tenants;
 use crate::tls;
@@ -23,6 +23,7 @@ use crate::tls;
 pub struct Server {
     app: Arc<App>,
     runtime: Runtime,
+    loops: Loops,
     listener: tokio::net::TcpListener,
     address: SocketAddr,
     tls: Option<TlsAcceptor>,
@@ -42,13 +43,15 @@ impl Server {
         let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let listener = TcpListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
+        let no_threads = |source| ServerError::Runtime { source };
+        // It accepts connections, and stops. All else is done by the loops.
         let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(workers())
+            .worker_threads(1)
             .enable_all()
-            .max_blocking_threads(Admission::threads(&config))
             .thread_name("apptuit-server")
             .build()
-            .map_err(|source| ServerError::Runtime { source })?;
+            .map_err(no_threads)?;
+        let loops = Loops::start(Admission::threads(&config)).map_err(no_threads)?;
         let listener = {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener).map_err(failed)?
@@ -56,7 +59,7 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let tenants = Tenants::open(&config)?;
         let app = Arc::new(App::new(config, tenants, Arc::new(SystemClock)));
-        Ok(Self { app, runtime, listener, address, tls })
+        Ok(Self { app, runtime, loops, listener, address, tls })
     }
 
     /// Where it listens; with a real port if it was to be any.
@@ -66,12 +69,12 @@ impl Server {
 
     /// Serves in threads of its own.
     pub fn start(self) -> RunningServer {
-        let Self { app, runtime, listener, address, tls } = self;
+        let Self { app, runtime, loops, listener, address, tls } = self;
         let (stop, stopped) = watch::channel(false);
         let (report, ended) = mpsc::channel();
         runtime.spawn(async move {
-            let router = router(Arc::clone(&app));
-            connections::serve(listener, router, tls, &app.config, stopped).await;
+            let routes = Routes::new(Arc::clone(&app));
+            connections::serve(listener, loops, routes, tls, &app.config, stopped).await;
             app.end();
             // It blocks until what is being written is written.
             let closed = tokio::task::spawn_blocking(move || app.tenants.close()).await;
@@ -105,12 +108,6 @@ impl Server {
         signalled.recv().map_err(|_| ServerError::Ended)?;
         running.stop()
     }
-}
-
-/// Threads that speak HTTP: as many as half of the processors. To read large bodies, to write and to
-/// query is the work of other threads, and more of these would mostly wake each other.
-fn workers() -> usize {
-    thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2))
 }
 
 impl fmt::Debug for Server {

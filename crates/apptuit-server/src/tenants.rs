@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::answers::{Answers, Outcome};
 use crate::auth::TokenFile;
 use crate::config::{OnTrouble, ServerConfig};
-use crate::connections::Peer;
+use crate::connections::Caller;
 use crate::error::{ApiError, Kind};
 use crate::intake::{Intake, IntakeLimits};
 use crate::origin::{self, Hosts};
@@ -44,7 +44,6 @@ pub(crate) struct Tenant {
     name: String,
     store: Arc<dyn Store>,
     spellings: RwLock<Spellings>,
-    answers: Answers,
     /// Set by a write that failed: the store takes no others until it is opened again.
     read_only: AtomicBool,
 }
@@ -91,10 +90,10 @@ impl Tenants {
     }
 
     /// Who takes turns with others: the tenant, or where everyone is the same one, the address.
-    pub(crate) fn client(&self, tenant: &Tenant, peer: Option<&Peer>) -> Client {
-        match peer {
-            Some(Peer(address)) if self.tokens.is_none() => Client::at(*address),
-            _ => Client::of_tenant(&tenant.name),
+    pub(crate) fn client(&self, tenant: &Tenant, caller: &Caller) -> Client {
+        match self.tokens {
+            None => Client::at(caller.address),
+            Some(_) => Client::of_tenant(&tenant.name),
         }
     }
 
@@ -136,8 +135,7 @@ fn on_chores(name: &str, on_trouble: &OnTrouble) -> apptuit_store::OnTrouble {
 impl Tenant {
     fn new(name: &str, store: Arc<dyn Store>, max_spelling_bytes: usize) -> Self {
         let spellings = RwLock::new(Spellings::new(max_spelling_bytes));
-        let (answers, read_only) = (Answers::default(), AtomicBool::new(false));
-        Self { name: name.to_owned(), store, spellings, answers, read_only }
+        Self { name: name.to_owned(), store, spellings, read_only: AtomicBool::new(false) }
     }
 
     /// What the tenant keeps.
@@ -171,9 +169,10 @@ impl Tenant {
         &self,
         points: &Points,
         key: Option<&IdempotencyKey>,
+        answers: &Answers,
     ) -> Result<oneshot::Receiver<Outcome>, StoreError> {
-        let (answer, outcome) = self.answers.expect();
-        self.store.append_then(points, key, answer)?;
+        let (waiting, outcome) = oneshot::channel();
+        self.store.append_then(points, key, answers.answer(waiting))?;
         Ok(outcome)
     }
 

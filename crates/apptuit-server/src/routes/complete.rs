@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use apptuit_query::{ArgumentHelp, Candidate, Completion, FunctionHelp, complete as candidates};
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::{Value, json as object};
@@ -11,6 +12,7 @@ use tokio::task::spawn_blocking;
 use super::parameters::{Parameters, invalid};
 use super::{finished, json};
 use crate::app::App;
+use crate::connections::Caller;
 use crate::error::ApiError;
 use crate::names::StoreNames;
 
@@ -20,6 +22,7 @@ pub(crate) const FUNCTIONS_PATH: &str = "/api/query/functions";
 /// Answers with what may be written at a place of a query.
 pub(crate) async fn complete(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let tenant = app.tenants.of(request.headers())?;
@@ -32,7 +35,7 @@ pub(crate) async fn complete(
             invalid(format!("parameter `at` is `{at}`: expected the first byte of a character"))
         })?,
     };
-    let client = app.tenants.client(&tenant, request.extensions().get());
+    let client = app.tenants.client(&tenant, &caller);
     let turn = app.admission.suggestion(client).await?;
     let work = spawn_blocking(move || {
         let completion = candidates(&text, at, &StoreNames(tenant.store()));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use apptuit_model::limits::BATCH_POINTS;
 use apptuit_model::wire::{ContentEncoding, PointError, PutAnswer, PutLimits, RefusedPoint};
 use apptuit_store::{IdempotencyKey, StoreError};
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
@@ -17,6 +18,7 @@ use crate::admission::Room;
 use crate::app::App;
 use crate::body::{Received, receive};
 use crate::config::ServerConfig;
+use crate::connections::Caller;
 use crate::error::{ApiError, Kind};
 use crate::intake::{Intake, IntakeLimits, Lent, SMALL_BODY_BYTES, SMALL_INFLATED_BYTES};
 use crate::tenants::Tenant;
@@ -45,11 +47,12 @@ enum Detail {
 /// Keeps the good points of the body and names the others.
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
     let tenant = app.tenants.of(&head.headers)?;
-    let client = app.tenants.client(&tenant, head.extensions.get());
+    let client = app.tenants.client(&tenant, &caller);
     let parameters = Parameters::of(head.uri.query().unwrap_or_default());
     let detail = match (parameters.switch("details")?, parameters.switch("summary")?) {
         (true, _) => Detail::Points,
@@ -65,7 +68,7 @@ pub(crate) async fn put(
     let max_told = if detail == Detail::Counts { 0 } else { MAX_NAMED };
     let put = Put { tenant, encoding, key, max_told };
     let answer = if let Some(read) = put.read_small(&app, &body.bytes) {
-        put.keep_small(app, read?).await?
+        put.keep_small(app, read?, &caller).await?
     } else {
         let reading = app.admission.reading(client).await?;
         let room = app.admission.inflation(encoding, body.bytes.len()).await?;
@@ -102,11 +105,17 @@ impl Put {
     }
 
     /// Keeps the points of a small body, without a thread that waits for the disk.
-    async fn keep_small(self, app: Arc<App>, intake: Lent) -> Result<PutAnswer, ApiError> {
+    async fn keep_small(
+        self,
+        app: Arc<App>,
+        intake: Lent,
+        caller: &Caller,
+    ) -> Result<PutAnswer, ApiError> {
         if intake.points().is_empty() {
             return Ok(answer(&intake));
         }
-        let told = match self.tenant.begin_append(intake.points(), self.key.as_ref()) {
+        let (points, key) = (intake.points(), self.key.as_ref());
+        let told = match self.tenant.begin_append(points, key, &caller.answers) {
             Ok(outcome) => outcome.await.map_err(|_| {
                 ApiError::new(Kind::Internal, "the store ended before the points were written")
             })?,

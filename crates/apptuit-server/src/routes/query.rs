@@ -11,6 +11,7 @@ use apptuit_query::{
     Answer, Engine, Limits, Output, OutputSeries, QueryError, QueryErrorKind, parse,
 };
 use apptuit_store::{Cancelled, ReadLimits};
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
@@ -24,6 +25,7 @@ use super::parameters::{Parameters, invalid};
 use super::{finished, json};
 use crate::app::App;
 use crate::body::receive;
+use crate::connections::Caller;
 use crate::error::{ApiError, Kind};
 use crate::names::StoreNames;
 use crate::source::StoreSource;
@@ -39,12 +41,13 @@ const CANCEL_TIME: Duration = Duration::from_secs(1);
 /// Answers a query; its failures too have the shape of an answer.
 pub(crate) async fn query(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
     let nothing = QueryEcho { text: String::new(), range: epoch() };
     let tenant = app.tenants.of(&head.headers).map_err(|error| error.about(nothing.clone()))?;
-    let client = app.tenants.client(&tenant, head.extensions.get());
+    let client = app.tenants.client(&tenant, &caller);
     let asked = asked(&app, &head, body).await.map_err(|error| error.about(nothing))?;
     let range = asked.range.as_ref().copied().unwrap_or_else(|_| epoch());
     let echo = QueryEcho { text: asked.text, range };

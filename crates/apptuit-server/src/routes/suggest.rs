@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use apptuit_store::Suggest;
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde_json::Value;
@@ -11,6 +12,7 @@ use tokio::task::spawn_blocking;
 use super::parameters::{Parameters, invalid};
 use super::{finished, json};
 use crate::app::App;
+use crate::connections::Caller;
 use crate::error::ApiError;
 
 /// Names in an answer, if the caller does not say.
@@ -21,6 +23,7 @@ const MAX_NAMES: usize = 10_000;
 /// Answers with an array of names, sorted.
 pub(crate) async fn suggest(
     State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let tenant = app.tenants.of(request.headers())?;
@@ -29,7 +32,7 @@ pub(crate) async fn suggest(
     let (metric, key) = (parameters.get("metric")?, parameters.get("key")?);
     let prefix = parameters.get("q")?.unwrap_or_default();
     let max = max(&parameters)?;
-    let client = app.tenants.client(&tenant, request.extensions().get());
+    let client = app.tenants.client(&tenant, &caller);
     let turn = app.admission.suggestion(client).await?;
     let work = spawn_blocking(move || {
         let metric = metric.as_deref();

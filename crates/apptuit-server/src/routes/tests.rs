@@ -9,11 +9,8 @@ use std::time::Duration;
 use apptuit_metrics::SystemClock;
 use apptuit_model::Timestamp;
 use apptuit_store::{EmbeddedStore, Kept, Store, StoreOptions, WallClock};
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response};
-use hyper::service::Service as _;
-use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,16 +18,19 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use self::stores::{Busy, Endless, FullDisk, Gate, Odd, tell};
-use crate::app::{App, router};
+use crate::answers::Answers;
+use crate::app::{App, Routes};
 use crate::config::{OnTrouble, ServerConfig};
-use crate::connections::{Peer, serve};
+use crate::connections::{Caller, serve};
+use crate::loops::Loops;
 use crate::tenants::Tenants;
 
+const HERE: [u8; 4] = [127, 0, 0, 1];
 const POINT: &str = r#"{"metric":"m","timestamp":60,"value":1,"tags":{"host":"a"}}"#;
 
-fn app(store: Arc<dyn Store>, config: ServerConfig) -> (Arc<App>, Router) {
+fn app(store: Arc<dyn Store>, config: ServerConfig) -> (Arc<App>, Routes) {
     let app = Arc::new(App::new(config, Tenants::with_store(store), Arc::new(SystemClock)));
-    (Arc::clone(&app), router(app))
+    (Arc::clone(&app), Routes::new(app))
 }
 
 fn run<T>(test: impl Future<Output = T>) -> T {
@@ -38,10 +38,15 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(test)
 }
 
-async fn ask(router: &Router, method: &str, path: &str, body: &str) -> Response<Body> {
+fn caller(address: [u8; 4]) -> Caller {
+    let answers = Answers::default();
+    tokio::spawn(answers.clone().pass_on());
+    Caller { address: address.into(), answers }
+}
+
+async fn ask(routes: &Routes, method: &str, path: &str, body: &str) -> Response<Body> {
     let request = Request::builder().method(method).uri(path).body(Body::from(body.to_owned()));
-    let service = TowerToHyperService::new(router.clone());
-    service.call(request.expect("a request")).await.expect("a router always answers")
+    routes.clone().answer(caller(HERE), request.expect("a request")).await
 }
 
 /// Status, kind of error and message.
@@ -56,16 +61,16 @@ async fn failure(response: Response<Body>) -> (u16, String, String) {
 #[test]
 fn a_write_that_fails_is_not_acknowledged_and_the_health_shows_it() {
     run(async {
-        let (_, router) = app(Arc::new(Odd::<FullDisk>::default()), ServerConfig::default());
-        assert_eq!(ask(&router, "GET", "/health", "").await.status(), 200);
+        let (_, routes) = app(Arc::new(Odd::<FullDisk>::default()), ServerConfig::default());
+        assert_eq!(ask(&routes, "GET", "/health", "").await.status(), 200);
 
-        let first = failure(ask(&router, "POST", "/api/put?details", POINT).await).await;
+        let first = failure(ask(&routes, "POST", "/api/put?details", POINT).await).await;
         assert_eq!((first.0, first.1.as_str()), (500, "ERROR_INTERNAL"));
         assert_eq!(first.2, "cannot commit points to the data: no space left on device");
-        let second = failure(ask(&router, "POST", "/api/put", POINT).await).await;
+        let second = failure(ask(&routes, "POST", "/api/put", POINT).await).await;
         assert_eq!(second.0, 500);
         assert!(second.2.starts_with("writes are refused until the store is opened again"));
-        let health = ask(&router, "GET", "/health", "").await;
+        let health = ask(&routes, "GET", "/health", "").await;
         assert_eq!(health.status(), 503);
         let health = to_bytes(health.into_body(), 1 << 20).await.expect("a body");
         let health: Value = serde_json::from_slice(&health).expect("JSON");
@@ -93,7 +98,7 @@ fn a_key_is_forgotten_after_a_day() {
     let options = StoreOptions { clock, ..StoreOptions::default() };
     let store = EmbeddedStore::open(&folder.path().join("points.sqlite"), options);
     run(async {
-        let (app, router) = app(Arc::new(store.expect("a store")), ServerConfig::default());
+        let (app, routes) = app(Arc::new(store.expect("a store")), ServerConfig::default());
         let appends =
             || app.tenants.of(&HeaderMap::new()).expect("a tenant").store().stats().appends;
         // The key lives from the first append on; a resend does not prolong it.
@@ -101,8 +106,8 @@ fn a_key_is_forgotten_after_a_day() {
             hours.store(hour, Ordering::SeqCst);
             let request = Request::post("/api/put").header("Idempotency-Key", "k");
             let request = request.body(Body::from(POINT)).expect("a request");
-            let service = TowerToHyperService::new(router.clone());
-            assert_eq!(service.call(request).await.expect("an answer").status(), 204);
+            let answer = routes.clone().answer(caller(HERE), request).await;
+            assert_eq!(answer.status(), 204);
             assert_eq!(appends(), kept, "after {hour} hours");
         }
     });
@@ -112,8 +117,8 @@ fn a_key_is_forgotten_after_a_day() {
 fn a_body_waits_for_room_in_the_store_and_is_then_told_to_come_back() {
     run(async {
         let store = Arc::new(Odd::<Busy>::default());
-        let (_, router) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
-        let answer = ask(&router, "POST", "/api/put", POINT).await;
+        let (_, routes) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
+        let answer = ask(&routes, "POST", "/api/put", POINT).await;
         assert_eq!(answer.headers()["retry-after"], "5");
         let (status, kind, message) = failure(answer).await;
         assert_eq!((status, kind.as_str()), (503, "ERROR_OVERLOADED"));
@@ -127,12 +132,11 @@ fn a_client_with_many_requests_leaves_turns_to_others() {
     run(async {
         let gate = Arc::new(Odd::<Gate>::default());
         let config = ServerConfig { max_concurrent_puts: 8, ..ServerConfig::default() };
-        let (_, router) = app(Arc::clone(&gate) as Arc<dyn Store>, config);
+        let (_, routes) = app(Arc::clone(&gate) as Arc<dyn Store>, config);
         let put = |from: [u8; 4], body: String| {
-            let request = Request::post("/api/put").extension(Peer(from.into()));
-            let request = request.body(Body::from(body)).expect("a request");
-            let service = TowerToHyperService::new(router.clone());
-            tokio::spawn(async move { service.call(request).await.expect("an answer").status() })
+            let request = Request::post("/api/put").body(Body::from(body)).expect("a request");
+            let answer = routes.clone().answer(caller(from), request);
+            tokio::spawn(async { answer.await.status() })
         };
         let waiting = || gate.0.waiting.lock().expect("no panic").len();
         let many: Vec<_> = (0..20).map(|_| put([10, 0, 0, 1], POINT.to_owned())).collect();
@@ -159,12 +163,10 @@ fn a_client_with_many_requests_leaves_turns_to_others() {
 fn a_client_with_many_queries_leaves_turns_to_others() {
     run(async {
         let store = Arc::new(Odd::<Endless>::default());
-        let (app, router) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
+        let (app, routes) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
         let get = |from: [u8; 4], path: &str| {
-            let request = Request::get(path).extension(Peer(from.into())).body(Body::empty());
-            let service = TowerToHyperService::new(router.clone());
-            let request = request.expect("a request");
-            tokio::spawn(async move { service.call(request).await.expect("an answer") })
+            let request = Request::get(path).body(Body::empty()).expect("a request");
+            tokio::spawn(routes.clone().answer(caller(from), request))
         };
         let endless = "/api/query?start=0&q=fetch('m')";
         let many: Vec<_> = (0..20).map(|_| get([10, 0, 0, 1], endless)).collect();
@@ -191,13 +193,14 @@ fn whoever_takes_nothing_of_an_answer_is_left() {
             body_idle_timeout: Duration::from_millis(100),
             ..ServerConfig::default()
         };
-        let (app, router) = app(Arc::new(Odd::<Endless>::default()), config);
+        let (app, routes) = app(Arc::new(Odd::<Endless>::default()), config);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
+        let loops = Loops::start(8).expect("threads");
         let (tell, stop) = watch::channel(false);
         let host = Arc::clone(&app);
         let served = tokio::spawn(async move {
-            serve(listener, router, None, &host.config, stop).await;
+            serve(listener, loops, routes, None, &host.config, stop).await;
         });
         // The answer names every one of these points: much more than sockets hold.
         let point = format!("{{\"a\":\"{}\"}}", "a".repeat(1000));
@@ -227,9 +230,9 @@ fn whoever_runs_the_server_is_told_once_that_a_tenant_is_read_only() {
             OnTrouble::new(move |what| told.lock().expect("no panic").push(what.to_owned()))
         };
         let config = ServerConfig { on_trouble, ..ServerConfig::default() };
-        let (_, router) = app(Arc::new(Odd::<FullDisk>::default()), config);
+        let (_, routes) = app(Arc::new(Odd::<FullDisk>::default()), config);
         for _ in 0..3 {
-            assert_eq!(ask(&router, "POST", "/api/put", POINT).await.status(), 500);
+            assert_eq!(ask(&routes, "POST", "/api/put", POINT).await.status(), 500);
         }
         assert_eq!(
             *told.lock().expect("no panic"),
@@ -243,9 +246,9 @@ fn whoever_runs_the_server_is_told_once_that_a_tenant_is_read_only() {
 #[test]
 fn a_read_that_fails_is_an_error_of_the_server_and_names_no_path() {
     run(async {
-        let (_, router) = app(Arc::new(Odd::<FullDisk>::default()), ServerConfig::default());
+        let (_, routes) = app(Arc::new(Odd::<FullDisk>::default()), ServerConfig::default());
         for path in ["/api/query?start=0&q=fetch('m')", "/api/suggest?type=metrics"] {
-            let (status, kind, message) = failure(ask(&router, "GET", path, "").await).await;
+            let (status, kind, message) = failure(ask(&routes, "GET", path, "").await).await;
             assert_eq!((status, kind.as_str()), (500, "ERROR_INTERNAL"), "{message}");
             assert!(message.contains("no space left"), "{message}");
             assert!(!message.contains("secret-folder"), "{message}");
@@ -259,8 +262,8 @@ fn a_query_that_takes_too_long_is_ended() {
         let store = Arc::new(Odd::<Endless>::default());
         let query_timeout = Duration::from_millis(50);
         let config = ServerConfig { query_timeout, ..ServerConfig::default() };
-        let (_, router) = app(Arc::clone(&store) as Arc<dyn Store>, config);
-        let answer = ask(&router, "GET", "/api/query?start=0&q=fetch('m')", "").await;
+        let (_, routes) = app(Arc::clone(&store) as Arc<dyn Store>, config);
+        let answer = ask(&routes, "GET", "/api/query?start=0&q=fetch('m')", "").await;
         let (status, kind, message) = failure(answer).await;
         assert_eq!((status, kind.as_str()), (504, "ERROR_QUERY_TIMEOUT"));
         assert_eq!(message, "the query took more than 50ms: ask for less time or fewer series");
@@ -277,15 +280,15 @@ fn who_finds_no_turn_comes_back_later_and_who_leaves_ends_the_query() {
             max_wait: Duration::from_millis(20),
             ..ServerConfig::default()
         };
-        let (_, router) = app(Arc::clone(&store) as Arc<dyn Store>, config);
+        let (_, routes) = app(Arc::clone(&store) as Arc<dyn Store>, config);
         let path = "/api/query?start=0&q=fetch('m')";
         let first = tokio::spawn({
-            let router = router.clone();
-            async move { ask(&router, "GET", path, "").await }
+            let routes = routes.clone();
+            async move { ask(&routes, "GET", path, "").await }
         });
         until(|| store.0.reading.load(Ordering::SeqCst) > 0).await;
 
-        let second = ask(&router, "GET", path, "").await;
+        let second = ask(&routes, "GET", path, "").await;
         assert_eq!(second.headers()["retry-after"], "5");
         let (status, kind, message) = failure(second).await;
         assert_eq!((status, kind.as_str()), (503, "ERROR_OVERLOADED"));
@@ -300,12 +303,13 @@ fn who_finds_no_turn_comes_back_later_and_who_leaves_ends_the_query() {
 fn a_query_ends_when_the_connection_it_came_by_is_closed() {
     run(async {
         let store = Arc::new(Odd::<Endless>::default());
-        let (app, router) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
+        let (app, routes) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
+        let loops = Loops::start(8).expect("threads");
         let (tell, stop) = watch::channel(false);
         let served = tokio::spawn(async move {
-            serve(listener, router, None, &app.config, stop).await;
+            serve(listener, loops, routes, None, &app.config, stop).await;
         });
 
         let mut caller = TcpStream::connect(address).await.expect("a connection");
@@ -325,9 +329,9 @@ fn a_query_ends_when_the_connection_it_came_by_is_closed() {
 fn the_end_of_the_server_ends_queries() {
     run(async {
         let store = Arc::new(Odd::<Endless>::default());
-        let (app, router) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
+        let (app, routes) = app(Arc::clone(&store) as Arc<dyn Store>, ServerConfig::default());
         let asked = tokio::spawn(async move {
-            failure(ask(&router, "GET", "/api/query?start=0&q=fetch('m')", "").await).await
+            failure(ask(&routes, "GET", "/api/query?start=0&q=fetch('m')", "").await).await
         });
         until(|| store.0.reading.load(Ordering::SeqCst) > 0).await;
         app.end();

@@ -1,4 +1,11 @@
 //! What waits for the writer: points, and other work on the file.
+//!
+//! While a commit is synced the next group gathers by itself. Where very many small appends are under
+//! way at one time that is not enough: whoever comes first would have a sync to itself, while the
+//! others are still on their way, and processors would rest while all wait for one sync. So a group
+//! waits, for a moment, until about a third of those who lately came together are there again: while
+//! one third is synced, another is answered and a third asks anew. `commit_delay` of
+//! `PostgreSQL` is alike.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,6 +19,10 @@ use crate::{Answer, IdempotencyKey, Points, StoreError};
 const GROUP_APPENDS: usize = 64;
 /// The most bytes of one commit, unless one append has more.
 const GROUP_BYTES: usize = 4 << 20;
+/// How long a group waits for those who are likely to come.
+const GATHERING: Duration = Duration::from_micros(400);
+/// A group that is likely to have fewer appends does not wait: they would save little.
+const GATHERED: usize = 4;
 
 /// Work on the file other than to append to it.
 pub(super) type Job = Box<dyn FnOnce(&mut Writer) + Send>;
@@ -46,8 +57,9 @@ pub(super) struct Turn {
 #[derive(Debug)]
 pub(super) struct Queue {
     max_bytes: usize,
+    gathering: Duration,
     state: Mutex<State>,
-    /// Something came, or the queue was closed.
+    /// What the writer waits for came, or the queue was closed.
     work: Condvar,
     /// Appends were taken, or the queue was closed.
     room: Condvar,
@@ -59,8 +71,13 @@ struct State {
     jobs: VecDeque<Job>,
     bytes: usize,
     closed: bool,
-    /// The writer waits for work. To wake it costs a system call, even where it is awake.
-    idle: bool,
+    /// How many appends the writer waits for; 0 while it works. To wake it costs a system call, even
+    /// where it is awake.
+    awaited: usize,
+    /// Appends of the last group.
+    last_group: usize,
+    /// Appends that lately were under way at one time: those of two groups, one after the other.
+    crowd: usize,
     /// Appends that wait for room.
     waiting: usize,
 }
@@ -76,10 +93,29 @@ impl fmt::Debug for State {
     }
 }
 
+impl State {
+    /// That there are so many appends, or other reasons not to wait for them.
+    fn is_there(&self, appends: usize) -> bool {
+        self.appends.len() >= appends
+            || self.bytes >= GROUP_BYTES
+            || !self.jobs.is_empty()
+            || self.closed
+    }
+
+    /// Notes how many appends a group has.
+    fn count(&mut self, group: usize) {
+        if group > 0 {
+            let fading = self.crowd - self.crowd.div_ceil(8);
+            self.crowd = fading.max(self.last_group + group);
+            self.last_group = group;
+        }
+    }
+}
+
 impl Queue {
     pub(super) fn new(max_bytes: usize) -> Self {
         let (state, work, room) = (Mutex::default(), Condvar::new(), Condvar::new());
-        Self { max_bytes, state, work, room }
+        Self { max_bytes, gathering: GATHERING, state, work, room }
     }
 
     /// Adds an append, after waiting for room for at most `patience`.
@@ -120,7 +156,8 @@ impl Queue {
     }
 
     fn wake(&self, mut state: MutexGuard<'_, State>) {
-        if std::mem::take(&mut state.idle) {
+        if state.awaited > 0 && state.is_there(state.awaited) {
+            state.awaited = 0;
             drop(state);
             self.work.notify_one();
         }
@@ -129,14 +166,22 @@ impl Queue {
     /// Waits for work; `None` once the queue is closed and all that came before is taken.
     pub(super) fn take(&self) -> Option<Turn> {
         let mut state = self.state();
-        while state.appends.is_empty() && state.jobs.is_empty() {
-            if state.closed {
-                return None;
-            }
-            state.idle = true;
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        if !state.is_there(1) {
+            state.awaited = 1;
+            let waited = self.work.wait_while(state, |state| !state.is_there(1));
+            state = waited.unwrap_or_else(PoisonError::into_inner);
         }
-        state.idle = false;
+        if state.appends.is_empty() && state.jobs.is_empty() {
+            return None;
+        }
+        let likely = state.crowd.div_ceil(3).min(GROUP_APPENDS);
+        if likely >= GATHERED && !state.is_there(likely) {
+            state.awaited = likely;
+            let is_missing = |state: &mut State| !state.is_there(likely);
+            let waited = self.work.wait_timeout_while(state, self.gathering, is_missing);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.awaited = 0;
         let (mut appends, mut bytes) = (Vec::new(), 0);
         while appends.len() < GROUP_APPENDS
             && let Some(next) = state.appends.front()
@@ -146,6 +191,7 @@ impl Queue {
             appends.extend(state.appends.pop_front());
         }
         state.bytes -= bytes;
+        state.count(appends.len());
         let turn = Turn { appends, job: state.jobs.pop_front() };
         let waiting = state.waiting > 0;
         drop(state);
@@ -214,6 +260,51 @@ mod tests {
         for expected in [1, 1, 1] {
             assert_eq!(queue.take().map(|turn| turn.appends.len()), Some(expected));
         }
+    }
+
+    #[test]
+    fn a_group_waits_for_a_third_of_a_crowd() {
+        let queue = Queue { gathering: Duration::from_mins(1), ..Queue::new(usize::MAX) };
+        let send =
+            |count| (0..count).for_each(|_| queue.append(append(1), Duration::ZERO).unwrap());
+        let taken = || queue.take().map(|turn| turn.appends.len());
+        for _ in 0..2 {
+            send(1);
+            assert_eq!(taken(), Some(1), "whoever is alone need not wait");
+        }
+        for _ in 0..2 {
+            send(15);
+            assert_eq!(taken(), Some(15));
+        }
+        send(1);
+        thread::scope(|scope| {
+            let group = scope.spawn(taken);
+            while queue.state().awaited != 10 {
+                thread::yield_now();
+            }
+            send(8);
+            assert_eq!(queue.state().awaited, 10);
+            send(1);
+            assert_eq!(group.join().unwrap(), Some(10));
+        });
+        send(1);
+        assert!(queue.job(Box::new(|_| {})));
+        assert_eq!(taken(), Some(1), "other work is waiting");
+    }
+
+    #[test]
+    fn a_crowd_that_has_left_is_soon_not_waited_for() {
+        let queue = Queue::new(usize::MAX);
+        let state = &mut *queue.state();
+        for group in [64, 64] {
+            state.count(group);
+        }
+        assert_eq!(state.crowd, 128);
+        let left = (0..).take_while(|_| {
+            state.count(1);
+            state.crowd.div_ceil(3) >= GATHERED
+        });
+        assert!((1..32).contains(&left.count()));
     }
 
     #[test]
