@@ -1,5 +1,7 @@
 //! What all requests share, and which path leads where.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -60,6 +62,9 @@ impl App {
     }
 }
 
+/// An answer to come.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
 /// What answers requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
@@ -74,14 +79,14 @@ impl Routes {
     }
 
     /// Answers a request.
-    pub(crate) async fn answer(self, caller: Caller, mut request: Request) -> Response {
+    pub(crate) fn answer(&self, caller: &Caller, mut request: Request) -> Answer {
         // Most requests are puts, and to route a small one costs about as much as to read it.
         if request.uri().path() == PUT_PATH && request.method() == Method::POST {
-            return put(State(self.app), Extension(caller), request).await.into_response();
+            let (app, caller) = (State(Arc::clone(&self.app)), Extension(caller.clone()));
+            return Box::pin(async { Ok(put(app, caller, request).await.into_response()) });
         }
-        request.extensions_mut().insert(caller);
-        let Ok(response) = self.router.call(request).await;
-        response
+        request.extensions_mut().insert(caller.clone());
+        Box::pin(self.router.call(request))
     }
 }
 

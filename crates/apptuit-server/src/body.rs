@@ -45,7 +45,8 @@ pub(crate) async fn receive(
             Poll::Ready(piece) => piece?,
             Poll::Pending => {
                 let deadline = *deadline.get_or_insert_with(|| Instant::now() + limits.total);
-                later(&mut body, limits, deadline).await?
+                // In a box, so that what bodies need which are there is small.
+                Box::pin(later(&mut body, limits, deadline)).await?
             }
         };
         let Some(piece) = piece else { break };

@@ -1,6 +1,5 @@
 //! Connections: accepted, served, and let finish at the end.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
@@ -152,8 +151,7 @@ impl Host {
     ) {
         let routes = self.routes;
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let answer = routes.clone().answer(caller.clone(), request.map(Body::new));
-            Box::pin(async { Ok::<_, Infallible>(answer.await) })
+            routes.answer(&caller, request.map(Body::new))
         });
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())

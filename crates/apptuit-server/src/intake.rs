@@ -1,6 +1,5 @@
 //! Bodies become points of numbered series, in memory that is kept from one body to the next.
 
-use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
@@ -189,7 +188,8 @@ pub(crate) struct Intakes {
 
 #[derive(Debug)]
 struct Shelf {
-    free: Mutex<Vec<Intake>>,
+    #[expect(clippy::vec_box, reason = "it is lent in its box")]
+    free: Mutex<Vec<Box<Intake>>>,
     max_free: usize,
     /// Bytes of an inflated body and points that there is memory for in each.
     kept_bytes: usize,
@@ -214,14 +214,15 @@ impl Intakes {
     pub(crate) fn lend(&self, body_bytes: usize) -> Lent {
         let shelf = if body_bytes <= SMALL_BODY_BYTES { &self.small } else { &self.large };
         let intake = shelf.free().pop().unwrap_or_default();
-        Lent { intake, shelf: Arc::clone(shelf) }
+        Lent { intake: Some(intake), shelf: Arc::clone(shelf) }
     }
 }
 
 /// An intake that goes back to its shelf when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Lent {
-    intake: Intake,
+    /// In a box, since it is handed from one to the next, and `None` only at the end.
+    intake: Option<Box<Intake>>,
     shelf: Arc<Shelf>,
 }
 
@@ -229,28 +230,29 @@ impl Deref for Lent {
     type Target = Intake;
 
     fn deref(&self) -> &Intake {
-        &self.intake
+        self.intake.as_ref().expect("it is given back at the end")
     }
 }
 
 impl DerefMut for Lent {
     fn deref_mut(&mut self) -> &mut Intake {
-        &mut self.intake
+        self.intake.as_mut().expect("it is given back at the end")
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        self.shelf.take_back(mem::take(&mut self.intake));
+        self.intake.take().into_iter().for_each(|intake| self.shelf.take_back(intake));
     }
 }
 
 impl Shelf {
-    fn free(&self) -> MutexGuard<'_, Vec<Intake>> {
+    #[expect(clippy::vec_box, reason = "it is lent in its box")]
+    fn free(&self) -> MutexGuard<'_, Vec<Box<Intake>>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_back(&self, mut intake: Intake) {
+    fn take_back(&self, mut intake: Box<Intake>) {
         intake.inflater.shrink_to(self.kept_bytes);
         intake.columns.shrink_to(self.kept_points);
         if intake.points.len() > self.kept_points {

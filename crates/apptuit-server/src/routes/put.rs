@@ -15,6 +15,7 @@ use tokio::task::spawn_blocking;
 use super::parameters::Parameters;
 use super::{finished, json};
 use crate::admission::Room;
+use crate::answers::Answers;
 use crate::app::App;
 use crate::body::{Received, receive};
 use crate::config::ServerConfig;
@@ -22,7 +23,7 @@ use crate::connections::Caller;
 use crate::error::{ApiError, Kind};
 use crate::intake::{Intake, IntakeLimits, Lent, SMALL_BODY_BYTES, SMALL_INFLATED_BYTES};
 use crate::tenants::Tenant;
-use crate::turns::Turn;
+use crate::turns::{Client, Turn};
 
 /// What makes a resend recognisable.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -68,12 +69,10 @@ pub(crate) async fn put(
     let max_told = if detail == Detail::Counts { 0 } else { MAX_NAMED };
     let put = Put { tenant, encoding, key, max_told };
     let answer = if let Some(read) = put.read_small(&app, &body.bytes) {
-        put.keep_small(app, read?, &caller).await?
+        put.keep_small(app, read?, &caller.answers).await?
     } else {
-        let reading = app.admission.reading(client).await?;
-        let room = app.admission.inflation(encoding, body.bytes.len()).await?;
-        let work = spawn_blocking(move || put.large(&app, body, reading, room));
-        finished(work.await)?
+        // In a box, so that what small bodies need is small.
+        Box::pin(put.keep_large(app, body, client)).await?
     };
     drop(turn);
     Ok(respond(&answer, detail))
@@ -109,13 +108,13 @@ impl Put {
         self,
         app: Arc<App>,
         intake: Lent,
-        caller: &Caller,
+        answers: &Answers,
     ) -> Result<PutAnswer, ApiError> {
         if intake.points().is_empty() {
             return Ok(answer(&intake));
         }
         let (points, key) = (intake.points(), self.key.as_ref());
-        let told = match self.tenant.begin_append(points, key, &caller.answers) {
+        let told = match self.tenant.begin_append(points, key, answers) {
             Ok(outcome) => outcome.await.map_err(|_| {
                 ApiError::new(Kind::Internal, "the store ended before the points were written")
             })?,
@@ -128,6 +127,19 @@ impl Put {
         };
         self.tenant.told(told, &app.config.on_trouble)?;
         Ok(answer(&intake))
+    }
+
+    /// Keeps the points of a large body, once it may be read.
+    async fn keep_large(
+        self,
+        app: Arc<App>,
+        body: Received,
+        client: Client,
+    ) -> Result<PutAnswer, ApiError> {
+        let reading = app.admission.reading(client).await?;
+        let room = app.admission.inflation(self.encoding, body.bytes.len()).await?;
+        let work = spawn_blocking(move || self.large(&app, body, reading, room));
+        finished(work.await)
     }
 
     /// Reads a large body and keeps its points.
