@@ -8,6 +8,7 @@ use apptuit_store::{IdempotencyKey, StoreError};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_ENCODING;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::task::spawn_blocking;
@@ -52,22 +53,14 @@ pub(crate) async fn put(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let tenant = app.tenants.of(&head.headers)?;
-    let client = app.tenants.client(&tenant, &caller);
-    let parameters = Parameters::of(head.uri.query().unwrap_or_default());
-    let detail = match (parameters.switch("details")?, parameters.switch("summary")?) {
-        (true, _) => Detail::Points,
-        (false, true) => Detail::Counts,
-        (false, false) => Detail::OnlyFailure,
-    };
-    let encoding = encoding(&head.headers)?;
-    let key = idempotency_key(&head.headers)?;
+    let put = Put::announced(&app, &head)?;
+    drop(head);
     let limits = app.body_limits(app.config.max_body_bytes);
     let body = receive(body, limits, app.admission.memory()).await?;
 
+    let client = app.tenants.client(&put.tenant, &caller);
     let turn = app.admission.put(client).await?;
-    let max_told = if detail == Detail::Counts { 0 } else { MAX_NAMED };
-    let put = Put { tenant, encoding, key, max_told };
+    let detail = put.detail;
     let answer = if let Some(read) = put.read_small(&app, &body.bytes) {
         put.keep_small(app, read?, &caller.answers).await?
     } else {
@@ -83,10 +76,22 @@ struct Put {
     tenant: Arc<Tenant>,
     encoding: ContentEncoding,
     key: Option<IdempotencyKey>,
-    max_told: usize,
+    detail: Detail,
 }
 
 impl Put {
+    fn announced(app: &App, head: &Parts) -> Result<Self, ApiError> {
+        let tenant = app.tenants.of(&head.headers)?;
+        let parameters = Parameters::of(head.uri.query().unwrap_or_default());
+        let detail = match (parameters.switch("details")?, parameters.switch("summary")?) {
+            (true, _) => Detail::Points,
+            (false, true) => Detail::Counts,
+            (false, false) => Detail::OnlyFailure,
+        };
+        let (encoding, key) = (encoding(&head.headers)?, idempotency_key(&head.headers)?);
+        Ok(Self { tenant, encoding, key, detail })
+    }
+
     /// Reads a small body where it is: to hand it to another thread would cost more. `None` if it
     /// turns out to be a large one.
     fn read_small(&self, app: &App, body: &[u8]) -> Option<Result<Lent, ApiError>> {
@@ -167,7 +172,8 @@ impl Put {
     }
 
     fn limits(&self, config: &ServerConfig) -> IntakeLimits {
-        let put = PutLimits { max_points: config.max_points, max_told: self.max_told };
+        let max_told = if self.detail == Detail::Counts { 0 } else { MAX_NAMED };
+        let put = PutLimits { max_points: config.max_points, max_told };
         IntakeLimits { max_bytes: config.max_inflated_bytes, put }
     }
 }
