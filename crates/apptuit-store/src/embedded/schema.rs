@@ -32,6 +32,7 @@ pub(super) fn open(file: &Path, options: &StoreOptions) -> Result<Connection, St
     if version == 0 {
         shape(&connection).map_err(failed)?;
     }
+    plan_once(&connection).map_err(failed)?;
     configure(&connection, options).map_err(failed)?;
     upgrade(&connection, version).map_err(failed)?;
     Ok(connection)
@@ -82,6 +83,12 @@ pub(super) fn pages(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
 /// A count as SQLite takes it.
 pub(super) fn integer(count: usize) -> i64 {
     i64::try_from(count).expect("memory holds less than 2^63 things")
+}
+
+/// Statements stay as they were planned, whatever is looked for with them: to plan one anew costs more
+/// than to run it.
+pub(super) fn plan_once(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
 }
 
 pub(super) fn tidy_at_close(connection: &Connection, tidy: bool) -> rusqlite::Result<bool> {

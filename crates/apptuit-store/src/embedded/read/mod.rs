@@ -177,6 +177,7 @@ pub(super) fn connect(file: &Path) -> Result<Connection, StoreError> {
     let failed = |error| schema::from_sqlite(file, "open", error);
     let connection = Connection::open_with_flags(file, flags).map_err(failed)?;
     connection.pragma_update(None, "query_only", true).map_err(failed)?;
+    schema::plan_once(&connection).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
