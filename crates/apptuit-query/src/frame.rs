@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
+use std::ptr;
 
 use apptuit_model::{Tags, Timestamp};
 
@@ -159,7 +160,9 @@ pub(crate) fn cmp_tags(left: &Tags, right: &Tags) -> Ordering {
     let (mut left, mut right) = (left.iter(), right.iter());
     loop {
         let decided = match (left.next(), right.next()) {
-            (Some(a), Some(b)) if a.0 == b.0 => a.1.cmp(b.1),
+            // Texts that are equal mostly are one and the same.
+            (Some(a), Some(b)) if ptr::eq(a.0, b.0) && ptr::eq(a.1, b.1) => Ordering::Equal,
+            (Some(a), Some(b)) if ptr::eq(a.0, b.0) || a.0 == b.0 => a.1.cmp(b.1),
             (Some(a), Some(b)) => text(a).cmp(text(b)),
             (a, b) => return a.is_some().cmp(&b.is_some()),
         };

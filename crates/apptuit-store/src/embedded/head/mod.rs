@@ -44,6 +44,12 @@ pub(super) struct Captured {
     pub(super) open: Vec<(Timestamp, f64)>,
 }
 
+impl Captured {
+    pub(super) fn is_empty(&self) -> bool {
+        self.blocks.is_empty() && self.open.is_empty()
+    }
+}
+
 /// Blocks of a series that are to become chunks.
 #[derive(Debug)]
 pub(super) struct Frozen {

@@ -5,9 +5,11 @@
 //! the file that it reads is fixed: what has not changed since that moment is in that state, so what is
 //! kept of it may be used, and what is read of it may be kept.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 
 use super::rows::{Row, Rows};
 use crate::embedded::chunks;
@@ -35,9 +37,9 @@ pub(in crate::embedded) struct Chunks {
 #[derive(Debug, Default)]
 struct Kept {
     max_bytes: usize,
-    young: HashMap<Key, Entry>,
+    young: HashMap<Key, Entry, RandomState>,
     young_bytes: usize,
-    old: HashMap<Key, Entry>,
+    old: HashMap<Key, Entry, RandomState>,
 }
 
 #[derive(Clone, Debug)]
@@ -223,7 +225,7 @@ mod tests {
 
     fn rows(bytes: usize) -> Arc<Rows> {
         let data = OnceLock::from(Arc::from(vec![0; bytes]));
-        Arc::new(Rows::new(vec![Row { seq: 1, summary: AT_ZERO, data }]))
+        Arc::new(Rows::new(None, vec![Row { seq: 1, summary: AT_ZERO, data }]))
     }
 
     fn find(chunks: &Chunks, series: u32) -> Option<Arc<Rows>> {
@@ -282,7 +284,7 @@ mod tests {
         let (read, before) = (find(&chunks, 1).expect("it is kept"), chunks.moment());
         let new = [written(1, 3), written(2, 3)];
         chunks.change(new.iter().map(|row| (row.series, row.month))).added(&new);
-        let seqs = |rows: &Arc<Rows>| rows.rows.iter().map(|row| row.seq).collect::<Vec<_>>();
+        let seqs = |rows: &Arc<Rows>| rows.chunks.iter().map(|row| row.seq).collect::<Vec<_>>();
         assert_eq!(find(&chunks, 1).as_ref().map(seqs), Some(vec![1, 3]));
         assert_eq!(seqs(&read), [1], "a reader goes on with what it has");
         assert!(chunks.find(&[key(1)], before).iter().all(Option::is_none));
@@ -314,7 +316,7 @@ mod tests {
         keep(&chunks, 0, chunks.moment());
         chunks.count(20_000);
         let kept = find(&chunks, 0).expect("it is used");
-        assert!(kept.rows.iter().all(|row| row.data.get().is_none()));
+        assert!(kept.chunks.iter().all(|row| row.data.get().is_none()));
     }
 
     #[test]
@@ -330,7 +332,7 @@ mod tests {
             store.append(&points, None).expect("the disk works");
             store.flush().expect("the disk works");
             let kept =
-                find(&store.shared.chunks, series.number()).map_or(0, |rows| rows.rows.len());
+                find(&store.shared.chunks, series.number()).map_or(0, |rows| rows.chunks.len());
             assert_eq!(kept, if count == 1 { 0 } else { count as usize });
             let selector = Selector::metric("m");
             let read = store.select(&selector, TimeRange::ALL, &ReadLimits::UNLIMITED);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use apptuit_model::TimeRange;
+use apptuit_model::{TimeRange, TimeSeriesName};
 
 use crate::embedded::chunk::{self, Summary};
 use crate::embedded::chunks;
@@ -10,11 +10,16 @@ use crate::embedded::chunks;
 /// Room that is made for chunks to come, so that not every one of them moves all others.
 const ROWS_TO_COME: usize = 8;
 
+/// About what a name takes, but for its texts, which are shared: those of four tags.
+const NAME_BYTES: usize = 16 + 4 * 2 * size_of::<Arc<str>>();
+
 /// The chunks of a series in a month, in the order of their writing.
 #[derive(Clone, Debug)]
 pub(super) struct Rows {
-    pub(super) rows: Vec<Row>,
-    /// Whether that is the order of time, and none overlaps with the next.
+    /// That of the series, since to put it together costs as much as to look at a summary; `None` if
+    /// it was removed.
+    pub(super) name: Option<TimeSeriesName>,
+    pub(super) chunks: Vec<Row>,
     in_time: bool,
 }
 
@@ -28,41 +33,46 @@ pub(super) struct Row {
 
 impl Rows {
     /// Of the chunks that there are, in the order of their writing.
-    pub(super) fn new(mut rows: Vec<Row>) -> Self {
+    pub(super) fn new(name: Option<TimeSeriesName>, mut rows: Vec<Row>) -> Self {
         rows.shrink_to_fit();
         let in_time = in_time(&rows);
-        Self { rows, in_time }
+        Self { name, chunks: rows, in_time }
+    }
+
+    /// Whether that is the order of time, and none overlaps with the next.
+    pub(super) fn is_in_time(&self) -> bool {
+        self.in_time
     }
 
     /// Those that may have points in a range, and maybe others.
     pub(super) fn near(&self, range: TimeRange) -> &[Row] {
         if !self.in_time {
-            return &self.rows;
+            return &self.chunks;
         }
-        let from = self.rows.partition_point(|row| row.summary.end < range.start());
-        let to = self.rows.partition_point(|row| row.summary.start <= range.end());
-        self.rows.get(from..to).unwrap_or_default()
+        let from = self.chunks.partition_point(|row| row.summary.end < range.start());
+        let to = self.chunks.partition_point(|row| row.summary.start <= range.end());
+        self.chunks.get(from..to).unwrap_or_default()
     }
 
     /// Adds chunks that were written later.
     pub(super) fn extend(&mut self, added: Vec<Row>) {
-        if self.rows.capacity() < self.rows.len() + added.len() {
-            self.rows.reserve_exact(added.len() + ROWS_TO_COME);
+        if self.chunks.capacity() < self.chunks.len() + added.len() {
+            self.chunks.reserve_exact(added.len() + ROWS_TO_COME);
         }
-        self.rows.extend(added);
-        self.rows.sort_by_key(|row| (row.seq, row.summary.start));
-        self.in_time = in_time(&self.rows);
+        self.chunks.extend(added);
+        self.chunks.sort_by_key(|row| (row.seq, row.summary.start));
+        self.in_time = in_time(&self.chunks);
     }
 
     /// The same, as if nobody had needed their bytes.
     pub(super) fn without_data(&self) -> Self {
-        let rows = self.rows.iter().map(|row| Row { data: OnceLock::new(), ..row.clone() });
-        Self { rows: rows.collect(), in_time: self.in_time }
+        let rows = self.chunks.iter().map(|row| Row { data: OnceLock::new(), ..row.clone() });
+        Self { name: self.name.clone(), chunks: rows.collect(), in_time: self.in_time }
     }
 
     /// Their memory.
     pub(super) fn bytes(&self) -> usize {
-        self.rows.iter().map(Row::bytes).sum()
+        NAME_BYTES + self.chunks.iter().map(Row::bytes).sum::<usize>()
     }
 }
 
@@ -110,7 +120,7 @@ pub(super) mod tests {
             let range = TimeRange::new(Timestamp::from_secs(start), Timestamp::from_secs(end));
             rows.near(range).iter().map(|row| row.seq).collect::<Vec<_>>()
         };
-        let mut rows = Rows::new(vec![row(1, 0, 9), row(2, 10, 19)]);
+        let mut rows = Rows::new(None, vec![row(1, 0, 9), row(2, 10, 19)]);
         rows.extend(vec![row(3, 30, 39), row(4, 40, 40)]);
         assert_eq!([near(&rows, 9, 10), near(&rows, 11, 30)], [[1, 2], [2, 3]]);
         assert!(near(&rows, 20, 29).is_empty() && near(&rows, 41, 50).is_empty());

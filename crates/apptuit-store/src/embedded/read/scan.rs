@@ -1,5 +1,6 @@
 //! What was captured of some series, read one by one.
 
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,7 +34,7 @@ impl Captured {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.months.is_empty() && self.head.blocks.is_empty() && self.head.open.is_empty()
+        self.months.is_empty() && self.head.is_empty()
     }
 
     /// Adds chunks, and answers how many points they have at the least.
@@ -59,14 +60,36 @@ impl Captured {
         self.at_least
     }
 
-    /// The chunks, blocks and points that may be in a range.
+    /// Shows the groups of chunks, blocks and points that may be in a range, by time, to `take` until
+    /// it has enough.
+    fn each_group<E>(
+        &self,
+        range: TimeRange,
+        mut take: impl FnMut(&[(usize, Segment<'_>)]) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        // Most series that are not written to any more are of this kind.
+        if let [rows] = &*self.months
+            && rows.is_in_time()
+            && self.head.is_empty()
+        {
+            for row in rows.near(range) {
+                if take(&[(0, Segment::chunk(row))])?.is_break() {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        for group in self.groups(range).iter() {
+            if take(group)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn groups(&self, range: TimeRange) -> Groups<'_> {
         let chunks = self.months.iter().flat_map(|rows| rows.near(range));
-        let chunks = chunks.filter(|row| overlaps(row, range)).map(|row| Segment {
-            start: row.summary.start,
-            end: row.summary.end,
-            part: Part::Chunk(row),
-        });
+        let chunks = chunks.filter(|row| overlaps(row, range)).map(Segment::chunk);
         let blocks = self.head.blocks.iter().map(|block| Segment {
             start: block.summary.start,
             end: block.summary.end,
@@ -99,7 +122,11 @@ impl EmbeddedScan {
         shared: &Shared,
     ) -> Self {
         let names = shared.names();
-        let named = |series: Captured| Some((names.name(series.number)?, series));
+        let name = |series: &Captured| match series.months.first() {
+            Some(rows) => rows.name.clone(),
+            None => names.name(series.number),
+        };
+        let named = |series: Captured| Some((name(&series)?, series));
         let series = captured.into_iter().filter_map(named).collect();
         Self { file: file.to_owned(), range, series }
     }
@@ -155,13 +182,14 @@ impl Scan for EmbeddedScan {
     fn estimate(&self, step: Option<Step>) -> Estimate {
         let mut estimate = Estimate { series: self.series.len() as u64, ..Estimate::default() };
         for (_, series) in &self.series {
-            for group in series.groups(self.range).iter() {
+            let Ok(()) = series.each_group(self.range, |group| {
                 let points: u64 = group.iter().map(|(_, part)| part.about(self.range)).sum();
                 match summary(group, step, self.range) {
                     Some(_) => estimate.summed_up += points,
                     None => estimate.points += points,
                 }
-            }
+                Ok::<_, Infallible>(ControlFlow::Continue(()))
+            });
         }
         estimate
     }
@@ -174,21 +202,16 @@ impl Scan for EmbeddedScan {
     ) -> Result<(), StoreError> {
         let (_, captured) = self.at(n);
         let mut points = Merged::default();
-        for group in captured.groups(self.range).iter() {
-            let taken = if let Some(summary) = summary(group, step, self.range) {
-                take(Piece::Summary(summary))
-            } else {
-                self.points(captured.number, group, &mut points)?;
-                match points.within(self.range) {
-                    ([], _) => ControlFlow::Continue(()),
-                    (timestamps, values) => take(Piece::Points(timestamps, values)),
-                }
-            };
-            if taken.is_break() {
-                break;
+        captured.each_group(self.range, |group| {
+            if let Some(summary) = summary(group, step, self.range) {
+                return Ok(take(Piece::Summary(summary)));
             }
-        }
-        Ok(())
+            self.points(captured.number, group, &mut points)?;
+            Ok(match points.within(self.range) {
+                ([], _) => ControlFlow::Continue(()),
+                (timestamps, values) => take(Piece::Points(timestamps, values)),
+            })
+        })
     }
 }
 

@@ -23,7 +23,11 @@ pub(super) enum Part<'a> {
     Open(&'a [(Timestamp, f64)]),
 }
 
-impl Segment<'_> {
+impl<'a> Segment<'a> {
+    pub(super) fn chunk(row: &'a Row) -> Self {
+        Self { start: row.summary.start, end: row.summary.end, part: Part::Chunk(row) }
+    }
+
     /// About how many points are in a range: if they are evenly spread, so many.
     pub(super) fn about(&self, range: TimeRange) -> u64 {
         let count = match self.part {

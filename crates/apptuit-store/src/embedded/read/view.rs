@@ -105,7 +105,7 @@ impl View<'_> {
             };
             rows.push(read().map_err(|damage| damaged(self.file, (series, month), start, damage))?);
         }
-        Ok(Arc::new(Rows::new(rows)))
+        Ok(Arc::new(Rows::new(self.shared.names().name(series), rows)))
     }
 
     /// Takes the bytes of a chunk to memory, if they are not there, and answers how many came.
