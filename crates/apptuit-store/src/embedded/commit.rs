@@ -1,8 +1,8 @@
 //! Group commit: the appends that wait become one transaction and one sync, then all are answered.
 //!
-//! One thread owns the connection that writes. While it syncs, the next group gathers in the queue:
-//! the time a sync takes forms the groups, and no timer does. Other work on the file is done by the
-//! same thread between two groups, in pieces that do not keep appends waiting for long.
+//! One thread owns the connection that writes. While it syncs, the next group gathers in the
+//! [queue](super::queue). Other work on the file is done by the same thread between two groups, in
+//! pieces that do not keep appends waiting for long.
 
 use std::collections::BTreeSet;
 use std::iter;
