@@ -1,8 +1,7 @@
 //! What became of appends, on its way from the thread that writes to the tasks that wait for it.
 //!
-//! That thread tells of a whole group at a time. To wake a task costs it a system call, and a loop that
-//! is faster than it sleeps again before it hears of the next. So it wakes one task of each loop when
-//! all are told, which wakes the others from where they run.
+//! That thread tells of a whole group at a time, and to wake a task of another thread costs it a system
+//! call. So it wakes one task of each loop, which wakes the others from where they run.
 
 use std::future::poll_fn;
 use std::mem;
@@ -35,7 +34,11 @@ impl Answers {
         Box::new(move |kept| {
             let mut way = lock(&way);
             way.told.push((waiting, kept));
-            way.idle.take()
+            let idle = way.idle.take();
+            drop(way);
+            if let Some(task) = idle {
+                task.wake();
+            }
         })
     }
 

@@ -30,7 +30,6 @@
 #![deny(clippy::indexing_slicing, clippy::big_endian_bytes, clippy::host_endian_bytes)]
 
 use std::fmt::Debug;
-use std::task::Waker;
 
 use apptuit_model::{DataPoint, Selector, Step, TimeRange, TimeSeries, TimeSeriesName};
 
@@ -52,8 +51,8 @@ pub use select::{
     Cancelled, Estimate, Piece, ReadLimits, Scan, StoreStats, Suggest, Summary, TakePiece,
 };
 
-/// Told what became of an append. Whom it gives is woken once all are told who are told together.
-pub type Answer = Box<dyn FnOnce(Result<Kept, StoreError>) -> Option<Waker> + Send>;
+/// Told what became of an append. The thread that writes tells it, so it must not block.
+pub type Answer = Box<dyn FnOnce(Result<Kept, StoreError>) + Send>;
 
 /// Somewhere points are kept. It is shared by threads as it is.
 pub trait Store: Send + Sync + Debug {

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use self::stores::{Busy, Endless, FullDisk, Gate, Odd, tell};
+use self::stores::{Busy, Endless, FullDisk, Gate, Odd};
 use crate::answers::Answers;
 use crate::app::{App, Routes};
 use crate::config::{OnTrouble, ServerConfig};
@@ -150,7 +150,7 @@ fn a_client_with_many_requests_leaves_turns_to_others() {
         // Nobody is forgotten.
         while many.iter().any(|put| !put.is_finished()) {
             for then in std::mem::take(&mut *gate.0.waiting.lock().expect("no panic")) {
-                tell(then, Ok(Kept::Now));
+                then(Ok(Kept::Now));
             }
             sleep(Duration::from_millis(1)).await;
         }

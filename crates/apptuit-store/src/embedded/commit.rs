@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{
     Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
-use std::task::Waker;
 
 use apptuit_model::Timestamp;
 use rusqlite::hooks::Wal;
@@ -256,15 +255,13 @@ impl Writer {
 
     fn append(&mut self, appends: Vec<Append>) {
         let outcome = self.commit(&appends);
-        let mut to_wake = Vec::new();
         for (at, append) in appends.into_iter().enumerate() {
             let verdict = match &outcome {
                 Ok(verdicts) => verdicts.get(at).cloned().unwrap_or(Ok(Kept::Now)),
                 Err(error) => Err(error.clone()),
             };
-            to_wake.extend((append.answer)(verdict));
+            (append.answer)(verdict);
         }
-        to_wake.into_iter().for_each(Waker::wake);
     }
 
     /// What became of each append.

@@ -178,9 +178,7 @@ impl EmbeddedStore {
         }
         self.shared.writable()?;
         if points.is_empty() {
-            if let Some(waker) = answer(Ok(Kept::Now)) {
-                waker.wake();
-            }
+            answer(Ok(Kept::Now));
             return Ok(());
         }
         let highest = self.shared.names().highest();
@@ -212,7 +210,6 @@ impl Store for EmbeddedStore {
         let answer = Box::new(move |kept| {
             // Whoever no longer waits needs no answer.
             let _ = answer.send(kept);
-            None
         });
         self.begin(points, key, answer, self.patience)?;
         outcome.recv().unwrap_or_else(|_| Err(self.shared.gone()))

@@ -243,7 +243,7 @@ mod tests {
         for _ in 0..points {
             columns.push(SeriesId::new(1), Timestamp::from_secs(1), 1.0);
         }
-        Append { points: columns, key: None, answer: Box::new(|_| None) }
+        Append { points: columns, key: None, answer: Box::new(|_| {}) }
     }
 
     #[test]
@@ -345,10 +345,7 @@ mod tests {
     fn who_waits_for_an_append_that_is_dropped_is_told() {
         let queue = Queue::new(usize::MAX);
         let (answer, outcome) = mpsc::sync_channel(1);
-        let answer: Answer = Box::new(move |kept| {
-            answer.send(kept).unwrap();
-            None
-        });
+        let answer: Answer = Box::new(move |kept| answer.send(kept).unwrap());
         queue.append(Append { answer, ..append(1) }, Duration::ZERO).unwrap();
         queue.clear();
         assert!(outcome.recv().is_err());

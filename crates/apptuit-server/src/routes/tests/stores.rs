@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Waker;
 use std::time::Duration;
 
 use apptuit_model::{Selector, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
@@ -21,7 +20,7 @@ pub(super) trait Oddity: fmt::Debug + Send + Sync {
 
     /// Nobody waits for this.
     fn append_then(&self, _points: &Points, then: Answer) -> Result<(), StoreError> {
-        tell(then, self.append());
+        then(self.append());
         Ok(())
     }
 
@@ -36,11 +35,6 @@ pub(super) trait Oddity: fmt::Debug + Send + Sync {
     fn suggest(&self) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }
-}
-
-/// Tells one who waits.
-pub(super) fn tell(then: Answer, kept: Result<Kept, StoreError>) {
-    then(kept).into_iter().for_each(Waker::wake);
 }
 
 /// A store with an oddity.
@@ -152,7 +146,7 @@ impl Oddity for Gate {
         if points.values() == [1.0] {
             self.waiting.lock().expect("no panic").push(then);
         } else {
-            tell(then, Ok(Kept::Now));
+            then(Ok(Kept::Now));
         }
         Ok(())
     }
