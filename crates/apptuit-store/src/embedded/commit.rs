@@ -32,8 +32,9 @@ use crate::options::WallClock;
 use crate::points::Columns;
 use crate::{Kept, StoreError};
 
-/// Pages of the write-ahead file from which on it is moved into the database: 16 MiB.
-const CHECKPOINT_PAGES: i32 = 1000;
+/// Pages of the write-ahead file from which on it is moved into the database, 4 MiB. Appends wait while
+/// it is.
+const CHECKPOINT_PAGES: i32 = 250;
 /// What a page takes in the write-ahead file.
 const FRAME_BYTES: u64 = 24 + schema::PAGE_BYTES as u64;
 /// Moves all of the write-ahead file into the database.
