@@ -62,9 +62,6 @@ impl App {
     }
 }
 
-/// An answer to come.
-pub(crate) type Answer = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
 /// What answers requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
@@ -78,9 +75,13 @@ impl Routes {
         Self { app, router }
     }
 
-    /// Answers a request.
-    pub(crate) fn answer(&self, caller: &Caller, mut request: Request) -> Answer {
-        // Most requests are puts, and to route a small one costs about as much as to read it.
+    /// Answers a request. The future is in a box: connections need it to be `Unpin`.
+    pub(crate) fn answer(
+        &self,
+        caller: &Caller,
+        mut request: Request,
+    ) -> Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>> {
+        // Most requests are puts, and small ones: their way is a short one.
         if request.uri().path() == PUT_PATH && request.method() == Method::POST {
             let (app, caller) = (State(Arc::clone(&self.app)), Extension(caller.clone()));
             return Box::pin(async { Ok(put(app, caller, request).await.into_response()) });
