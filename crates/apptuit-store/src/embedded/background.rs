@@ -7,7 +7,8 @@ use std::time::Duration;
 use apptuit_model::Timestamp;
 use rusqlite::Connection;
 
-use super::commit::{Shared, Writer};
+use super::commit::Writer;
+use super::shared::Shared;
 use super::{chunks, compact, merge, read, remove, schema};
 use crate::{OnTrouble, StoreError};
 

@@ -4,32 +4,21 @@
 //! [queue](super::queue). Other work on the file is done by the same thread between two groups, in
 //! pieces that do not keep appends waiting for long.
 
-use std::collections::BTreeSet;
 use std::iter;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
-use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
-use apptuit_model::Timestamp;
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use super::batch::{self, MAX_POINTS};
 use super::chunks::Row;
-use super::head::Head;
-use super::load::Loaded;
+use super::group::{blobs, write_batches, write_series};
 use super::lock::Lock;
 use super::month::Month;
-use super::names::Names;
-use super::queue::{Append, Queue};
-use super::read::Chunks;
+use super::queue::Append;
 use super::room::Room;
-use super::write_ahead::WriteAhead;
-use super::{keys, name, schema};
-use crate::options::WallClock;
-use crate::points::Columns;
+use super::shared::Shared;
+use super::{keys, schema};
 use crate::{Kept, StoreError};
 
 /// Pages of the write-ahead file from which on it is moved into the database, 4 MiB. Appends wait while
@@ -39,106 +28,6 @@ const CHECKPOINT_PAGES: i32 = 250;
 const FRAME_BYTES: u64 = 24 + schema::PAGE_BYTES as u64;
 /// Moves all of the write-ahead file into the database.
 const TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
-
-/// What the writer shares with the store. Whoever takes several of the locks takes them in the order
-/// in which they stand here.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) file: PathBuf,
-    pub(super) clock: WallClock,
-    pub(super) queue: Queue,
-    /// Held by whoever tidies up: nothing that it has found is removed by another.
-    tidying: Mutex<()>,
-    /// Held by whoever moves points within the file or out of it, one piece of work at a time.
-    maintenance: Mutex<()>,
-    names: RwLock<Names>,
-    /// Locked for writing only while committed points are moved in or out, never while a commit
-    /// runs.
-    head: RwLock<Head>,
-    ahead: Mutex<WriteAhead>,
-    /// Chunks that readers have read.
-    pub(super) chunks: Chunks,
-    /// Points in chunks.
-    pub(super) points: AtomicU64,
-    pub(super) appends: AtomicU64,
-    pub(super) commits: AtomicU64,
-    pub(super) chunks_made: AtomicU64,
-    pub(super) chunks_millis: AtomicU64,
-    pub(super) chunks_merged: AtomicU64,
-    pub(super) chores_failed: AtomicU64,
-    /// The [`StoreError::Poisoned`] that writes are refused with, once one has failed.
-    pub(super) refusal: OnceLock<StoreError>,
-}
-
-impl Shared {
-    pub(super) fn new(
-        file: PathBuf,
-        clock: WallClock,
-        queue: Queue,
-        chunks: Chunks,
-        loaded: Loaded,
-    ) -> Self {
-        Self {
-            file,
-            clock,
-            queue,
-            tidying: Mutex::new(()),
-            maintenance: Mutex::new(()),
-            names: RwLock::new(loaded.names),
-            head: RwLock::new(loaded.head),
-            ahead: Mutex::new(loaded.ahead),
-            chunks,
-            points: AtomicU64::new(loaded.points),
-            appends: AtomicU64::new(0),
-            commits: AtomicU64::new(0),
-            chunks_made: AtomicU64::new(0),
-            chunks_millis: AtomicU64::new(0),
-            chunks_merged: AtomicU64::new(0),
-            chores_failed: AtomicU64::new(0),
-            refusal: OnceLock::new(),
-        }
-    }
-
-    pub(super) fn tidying(&self) -> MutexGuard<'_, ()> {
-        self.tidying.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn maintenance(&self) -> MutexGuard<'_, ()> {
-        self.maintenance.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn names(&self) -> RwLockReadGuard<'_, Names> {
-        self.names.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn names_mut(&self) -> RwLockWriteGuard<'_, Names> {
-        self.names.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn head(&self) -> RwLockReadGuard<'_, Head> {
-        self.head.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn head_mut(&self) -> RwLockWriteGuard<'_, Head> {
-        self.head.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn ahead(&self) -> MutexGuard<'_, WriteAhead> {
-        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// That writing goes on.
-    pub(super) fn writable(&self) -> Result<(), StoreError> {
-        self.refusal.get().map_or(Ok(()), |refusal| Err(refusal.clone()))
-    }
-
-    /// Why there is no answer from the writer.
-    pub(super) fn gone(&self) -> StoreError {
-        let cause = "the thread that writes has ended".to_owned();
-        let since = Timestamp::now();
-        self.refusal.get_or_init(|| StoreError::Poisoned { since, cause }).clone()
-    }
-}
 
 /// The one thread that writes.
 #[derive(Debug)]
@@ -368,66 +257,4 @@ impl Writer {
         });
         done.map_err(|error| self.failed(doing, error))
     }
-}
-
-/// Writes the names of the series in some points that the file does not have yet, and gives their
-/// numbers.
-fn write_series(
-    transaction: &Transaction<'_>,
-    shared: &Shared,
-    named: &[bool],
-    points: &[Columns<'_>],
-) -> rusqlite::Result<Vec<u32>> {
-    let is_new = |number: &u32| !named.get(*number as usize).is_some_and(|named| *named);
-    let mut new = BTreeSet::new();
-    for points in points {
-        new.extend(points.series.iter().map(|series| series.number()).filter(is_new));
-    }
-    let names = shared.names();
-    let sql = "INSERT INTO series (id, metric, tags) VALUES (?1, ?2, ?3)";
-    for number in &new {
-        let name = names.name(*number).expect("a number is checked before it is queued");
-        let tags = name::encode(name.metric(), name.tags());
-        transaction.prepare_cached(sql)?.execute((number, name.metric(), tags))?;
-    }
-    Ok(new.into_iter().collect())
-}
-
-/// Columns for one blob each.
-fn blobs<'a>(points: &[Columns<'a>]) -> Vec<Vec<Columns<'a>>> {
-    let (mut blobs, mut blob, mut room) = (Vec::new(), Vec::new(), MAX_POINTS);
-    for points in points {
-        let mut rest = *points;
-        while rest.values.len() >= room {
-            let (part, after) = rest.split_at(room);
-            blob.push(part);
-            blobs.push(std::mem::take(&mut blob));
-            (rest, room) = (after, MAX_POINTS);
-        }
-        if !rest.values.is_empty() {
-            room -= rest.values.len();
-            blob.push(rest);
-        }
-    }
-    if !blob.is_empty() {
-        blobs.push(blob);
-    }
-    blobs
-}
-
-/// Writes batches, and gives the number and the bytes of each.
-fn write_batches<'a>(
-    transaction: &Transaction<'_>,
-    shared: &Shared,
-    blobs: Vec<Vec<Columns<'a>>>,
-) -> rusqlite::Result<Vec<(i64, Vec<Columns<'a>>, usize)>> {
-    let mut insert =
-        transaction.prepare_cached("INSERT INTO batch (id, points) VALUES (?1, ?2)")?;
-    let last = shared.ahead().last();
-    let write = |(id, parts): (i64, Vec<Columns<'a>>)| {
-        let blob = batch::encode(&parts);
-        insert.execute((id, &blob))?;
-        Ok((id, parts, blob.len()))
-    };
-    (last + 1..).zip(blobs).map(write).collect()
 }

@@ -11,9 +11,10 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
 
 use super::chunks::{self, Row};
-use super::commit::{Shared, Writer};
+use super::commit::Writer;
 use super::head::Frozen;
 use super::merged::Merged;
+use super::shared::Shared;
 use crate::StoreError;
 
 /// Series that are frozen while the head is locked once.

@@ -10,10 +10,10 @@ use apptuit_model::Timestamp;
 use rusqlite::Connection;
 
 use super::chunks::{self, Kept, MAX_BYTES, MAX_POINTS, Row};
-use super::commit::Shared;
 use super::merged::Merged;
 use super::month::Month;
 use super::read;
+use super::shared::Shared;
 use crate::StoreError;
 
 /// The most chunks that are replaced in one transaction.

@@ -14,6 +14,7 @@ pub(crate) mod chunk;
 mod chunks;
 mod commit;
 mod compact;
+mod group;
 mod head;
 mod keys;
 mod load;
@@ -30,6 +31,7 @@ mod remove;
 mod replay;
 mod room;
 mod schema;
+mod shared;
 mod write_ahead;
 
 use std::path::{self, Path};
@@ -45,10 +47,11 @@ use self::background::{Limits, Stop};
 pub use self::backup::backup;
 pub use self::check::{Check, Finding, check};
 pub use self::chunk::Summary;
-use self::commit::{Shared, Writer};
+use self::commit::Writer;
 use self::lock::Lock;
 use self::queue::{Append, Queue};
 use self::read::{Chunks, Reader};
+use self::shared::Shared;
 use crate::{
     Answer, Estimate, IdempotencyKey, Kept, Points, ReadLimits, Scan, SeriesId, Store, StoreError,
     StoreOptions, StoreStats, Suggest,

@@ -9,8 +9,9 @@ use apptuit_model::{Selector, Timestamp};
 use rusqlite::{Connection, Transaction};
 
 use super::chunks;
-use super::commit::{Shared, Writer};
+use super::commit::Writer;
 use super::month::Month;
+use super::shared::Shared;
 use super::{compact, read, schema};
 use crate::StoreError;
 

@@ -21,9 +21,9 @@ use rusqlite::{Connection, OpenFlags};
 pub(super) use self::cache::Chunks;
 use self::scan::{Captured, EmbeddedScan};
 use self::view::{Need, View};
-use super::commit::Shared;
 use super::month::Month;
 use super::schema;
+use super::shared::Shared;
 use crate::{Estimate, Piece, ReadLimits, Scan as _, StoreError};
 
 /// Connections that are kept for the next reader.

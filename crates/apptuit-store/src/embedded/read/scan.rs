@@ -11,10 +11,10 @@ use super::rows::Rows;
 use super::segments::{Groups, Part, Segment};
 use super::view::{damaged, overlaps};
 use crate::embedded::chunk;
-use crate::embedded::commit::Shared;
 use crate::embedded::head;
 use crate::embedded::merged::Merged;
 use crate::embedded::month::Month;
+use crate::embedded::shared::Shared;
 use crate::{Estimate, Piece, Scan, StoreError, Summary, TakePiece};
 
 /// All that is needed to read a series in a range.

@@ -11,8 +11,8 @@ use super::rows::{Row, Rows};
 use super::scan::Captured;
 use super::{exceeded, still_wanted};
 use crate::embedded::bytes::Damage;
-use crate::embedded::commit::Shared;
 use crate::embedded::month::Month;
+use crate::embedded::shared::Shared;
 use crate::embedded::{chunk, schema};
 use crate::{ReadLimits, StoreError};
 
