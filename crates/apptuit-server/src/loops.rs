@@ -1,8 +1,7 @@
 //! Event loops: threads that speak HTTP, each for connections of its own.
 //!
-//! A connection stays with the loop that it was given to. Loops that shared their work would wake each
-//! other for it, which costs more than most requests do; large bodies and queries are the work of
-//! other threads anyway.
+//! A connection stays with the loop that it was given to: loops that shared their work would wake each
+//! other for it. Large bodies and queries are the work of other threads anyway.
 
 use std::io;
 use std::thread;

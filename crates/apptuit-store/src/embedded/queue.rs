@@ -167,17 +167,15 @@ impl Queue {
     pub(super) fn take(&self) -> Option<Turn> {
         let mut state = self.state();
         let likely = state.crowd.div_ceil(3).min(GROUP_APPENDS);
-        if likely >= GATHERED && !state.is_there(likely) {
+        if likely >= GATHERED {
             state.awaited = likely;
             let is_missing = |state: &mut State| !state.is_there(likely);
             let waited = self.work.wait_timeout_while(state, self.gathering, is_missing);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        if !state.is_there(1) {
-            state.awaited = 1;
-            let waited = self.work.wait_while(state, |state| !state.is_there(1));
-            state = waited.unwrap_or_else(PoisonError::into_inner);
-        }
+        state.awaited = 1;
+        let waited = self.work.wait_while(state, |state| !state.is_there(1));
+        state = waited.unwrap_or_else(PoisonError::into_inner);
         if state.appends.is_empty() && state.jobs.is_empty() {
             return None;
         }

@@ -85,8 +85,8 @@ pub(super) fn integer(count: usize) -> i64 {
     i64::try_from(count).expect("memory holds less than 2^63 things")
 }
 
-/// Statements stay as they were planned, whatever is looked for with them: to plan one anew costs more
-/// than to run it.
+/// Statements stay as they were planned. Else SQLite plans one anew for each series that is looked for
+/// with it, in case another plan suits that one better.
 pub(super) fn plan_once(connection: &Connection) -> rusqlite::Result<bool> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
 }

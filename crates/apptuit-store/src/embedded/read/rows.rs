@@ -16,8 +16,8 @@ const NAME_BYTES: usize = 16 + 4 * 2 * size_of::<Arc<str>>();
 /// The chunks of a series in a month, in the order of their writing.
 #[derive(Clone, Debug)]
 pub(super) struct Rows {
-    /// That of the series, since to put it together costs as much as to look at a summary; `None` if
-    /// it was removed.
+    /// That of the series, so that it need not be put together each time it is read; `None` if it was
+    /// removed.
     pub(super) name: Option<TimeSeriesName>,
     pub(super) chunks: Vec<Row>,
     in_time: bool,
