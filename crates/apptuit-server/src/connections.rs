@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::answers::Answers;
@@ -27,10 +27,6 @@ use crate::places::{Place, Places};
 
 /// Pause after a connection could not be accepted, as when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How often a clock ticks, for nothing but to be the next one: a timer that would be the next to end
-/// wakes the thread that waits for timers, at the price of a system call, and a connection sets one
-/// after each answer.
-const TICK: Duration = Duration::from_secs(1);
 /// How long, and how far, what a caller still sends is read after the answer.
 const LINGER: Duration = Duration::from_secs(3);
 const LINGER_BYTES: usize = 64 << 20;
@@ -71,11 +67,9 @@ pub(crate) async fn serve(
         stop: stop.clone(),
     };
     let mut open = JoinSet::new();
-    let mut clock = interval(TICK);
     loop {
         tokio::select! {
             () = told(&mut stop) => break,
-            _ = clock.tick() => {}
             Some(_) = open.join_next() => {}
             (stream, address, place) = accept(&listener, &places) => {
                 let (host, here) = (host.clone(), loops.next());

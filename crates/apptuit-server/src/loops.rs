@@ -5,15 +5,20 @@
 
 use std::io;
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
+use tokio::time::interval;
 
 use crate::answers::Answers;
 
 /// Tasks that are run before a loop looks for what has arrived in the meantime: few, so that the next
 /// requests join a commit while the answers to others are still being sent.
 const TASKS_AT_A_TIME: u32 = 8;
+/// How often a loop's clock ticks, for nothing but to be the next timer to end: one that would end
+/// before it wakes the loop at the price of a system call, and a connection sets one after each answer.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Threads that run until this is dropped.
 #[derive(Debug)]
@@ -60,6 +65,12 @@ impl Loop {
         let (end, ended) = oneshot::channel::<()>();
         let (handle, answers) = (runtime.handle().clone(), Answers::default());
         handle.spawn(answers.clone().pass_on());
+        handle.spawn(async {
+            let mut clock = interval(TICK);
+            loop {
+                clock.tick().await;
+            }
+        });
         thread::Builder::new().name("apptuit-http".to_owned()).spawn(move || {
             // Nothing is ever sent: the other side is dropped.
             let _ = runtime.block_on(ended);
