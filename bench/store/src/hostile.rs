@@ -10,6 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use harness::{Cost, Table};
 
+use crate::caller::Callers;
 use crate::http::{Connection, put};
 use crate::ingest::pair;
 use crate::lab::{Lab, remove};
@@ -57,20 +58,20 @@ fn hostile_requests(lab: &Lab) -> Vec<[Vec<u8>; 2]> {
 }
 
 fn rounds(lab: &Lab, hostile: &[[Vec<u8>; 2]]) -> Result<[Vec<Sent>; 2], String> {
-    let requests: Vec<_> = (0..lab.size.small_requests / 16)
+    let requests: Vec<_> = (0..lab.size.small_requests / 64)
         .map(|n| one_point("small", n % 8, lab.now + n as i64, 1.0))
         .collect();
     let requests: Vec<_> = requests.iter().map(|request| &**request).collect();
     let mut rounds = [Vec::new(), Vec::new()];
     for side in Side::BOTH {
         let server = lab.server(side)?;
-        send_requests(&server, &requests[..8], 8, 1)?;
+        send_requests(&server, &requests[..8], 8, Callers::new(1))?;
         let is_over = AtomicBool::new(false);
         let sent = thread::scope(|scope| {
             for request in hostile.iter().flat_map(|both| [&both[side as usize]; OF_EACH_KIND]) {
                 scope.spawn(|| annoy(&server, request, &is_over));
             }
-            let sent = send_requests(&server, &requests, requests.len(), 1);
+            let sent = send_requests(&server, &requests, requests.len(), Callers::new(1));
             is_over.store(true, Ordering::Relaxed);
             sent
         })?;

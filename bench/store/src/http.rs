@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketType};
@@ -15,6 +16,12 @@ pub(crate) struct Connection {
     stream: BufReader<TcpStream>,
     line: String,
     body: Vec<u8>,
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.get_ref().as_fd()
+    }
 }
 
 impl Connection {
@@ -40,7 +47,17 @@ impl Connection {
 
     /// Sends a whole request and gives the status and body of its answer.
     pub(crate) fn send(&mut self, request: &[u8]) -> io::Result<(u16, &[u8])> {
-        self.stream.get_mut().write_all(request)?;
+        self.ask(request)?;
+        self.answer()
+    }
+
+    /// Sends a whole request.
+    pub(crate) fn ask(&mut self, request: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(request)
+    }
+
+    /// Waits for an answer and gives its status and body.
+    pub(crate) fn answer(&mut self) -> io::Result<(u16, &[u8])> {
         self.body.clear();
         let status = self.next_line()?.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.ok_or_else(|| invalid(&self.line))?;

@@ -2,6 +2,7 @@
 
 use harness::{Cost, Pair, Table};
 
+use crate::caller::Callers;
 use crate::lab::{Lab, remove};
 use crate::load::{Load, Shape, Values, one_point};
 use crate::sending::{Sent, send, send_requests};
@@ -112,28 +113,33 @@ fn rounds(lab: &Lab, connections: usize, mut then: impl FnMut(Server)) -> Result
 
 /// Requests of one point each, from many connections at once.
 pub(crate) fn small_requests(table: &mut Table, lab: &Lab) {
-    table.row("S5", "time a request of 1 point, 64 connections", 1.0, |_| {
-        let count = lab.size.small_requests;
-        let requests: Vec<_> = (0..count)
-            .map(|n| {
-                let (host, at) = (n % SMALL_CONNECTIONS, n / SMALL_CONNECTIONS);
-                one_point("small", host, lab.now + at as i64, at as f64 / 4.0)
-            })
-            .collect();
-        let requests: Vec<_> = requests.iter().map(|request| &**request).collect();
-        let (first, rest) = requests.split_at(count / 10);
+    let count = lab.size.small_requests;
+    let requests: Vec<_> = (0..count)
+        .map(|n| {
+            let (host, at) = (n % SMALL_CONNECTIONS, n / SMALL_CONNECTIONS);
+            one_point("small", host, lab.now + at as i64, at as f64 / 4.0)
+        })
+        .collect();
+    let requests: Vec<_> = requests.iter().map(|request| &**request).collect();
+    let (first, rest) = requests.split_at(count / 10);
+    let time = |callers| {
         let mut rounds = Rounds::default();
         for _ in 0..lab.size.rounds {
             for side in Side::BOTH {
                 let server = lab.server(side)?;
                 // So the series are known, and the caches warm.
-                send_requests(&server, first, first.len(), SMALL_CONNECTIONS)?;
-                let sent = send_requests(&server, rest, rest.len(), SMALL_CONNECTIONS)?;
+                send_requests(&server, first, first.len(), callers)?;
+                let sent = send_requests(&server, rest, rest.len(), callers)?;
                 rounds[side as usize].push(sent);
                 remove(server);
             }
         }
         Ok(pair(Cost::Nanos, &rounds, Sent::wall_nanos))
+    };
+    let callers = Callers::new(SMALL_CONNECTIONS);
+    table.row("S5", "time a request of 1 point, 64 connections", 1.0, |_| time(callers));
+    table.aside("time a request of 1 point, 64 connections of a thread each", |_| {
+        time(Callers { threads: SMALL_CONNECTIONS, ..callers })
     });
 }
 

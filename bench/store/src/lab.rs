@@ -45,7 +45,7 @@ impl Size {
         rounds: 3,
         instants: 1000,
         wide_series: 1_000_000,
-        small_requests: 16_000,
+        small_requests: 64_000,
         curve_points: 1_000_000,
     };
     const QUICK: Self = Self {

@@ -3,6 +3,7 @@
 //! `scripts/bench store` builds ours. A run sends points whose bodies were built before, so that
 //! the client takes little from the servers; it checks what both answer.
 
+mod caller;
 mod hostile;
 mod http;
 mod ingest;

@@ -1,11 +1,10 @@
 //! Sending what was built, and what it took.
 
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::http::Connection;
+use crate::caller::{Caller, Callers, Queue};
 use crate::load::Load;
 use crate::server::Server;
 
@@ -46,7 +45,7 @@ impl Sent {
 pub(crate) fn send(server: &Server, load: &Load, connections: usize) -> Result<Sent, String> {
     let requests: Vec<&[u8]> =
         load.requests.iter().map(|both| &*both[server.side as usize]).collect();
-    send_requests(server, &requests, load.shape.points(), connections)
+    send_requests(server, &requests, load.shape.points(), Callers::new(connections))
 }
 
 /// The same for any requests that hold so many points together.
@@ -54,30 +53,18 @@ pub(crate) fn send_requests(
     server: &Server,
     requests: &[&[u8]],
     points: usize,
-    connections: usize,
+    callers: Callers,
 ) -> Result<Sent, String> {
-    let (next, line) = (AtomicUsize::new(0), Barrier::new(connections + 1));
+    let (queue, line) = (Queue::of(requests), Barrier::new(callers.threads + 1));
     let (start, before, latencies) = thread::scope(|scope| {
-        let senders: Vec<_> = (0..connections)
-            .map(|_| {
-                let (next, line) = (&next, &line);
+        let threads: Vec<_> = (0..callers.threads)
+            .map(|at| {
+                let (queue, line) = (&queue, &line);
+                let connections = (at..callers.connections).step_by(callers.threads).len();
                 scope.spawn(move || {
-                    let connection = Connection::open(server.put);
+                    let caller = Caller::connect(server, connections);
                     line.wait();
-                    let mut connection = connection.map_err(|error| error.to_string())?;
-                    let mut latencies = Vec::new();
-                    while let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let start = Instant::now();
-                        match connection.send(request) {
-                            Ok((200 | 204, _)) => latencies.push(start.elapsed()),
-                            Ok((status, body)) => {
-                                let body = String::from_utf8_lossy(body).into_owned();
-                                return Err(format!("a put was answered with {status}: {body}"));
-                            }
-                            Err(error) => return Err(format!("a put was not answered: {error}")),
-                        }
-                    }
-                    Ok(latencies)
+                    caller.map_err(|error| error.to_string())?.send(queue)
                 })
             })
             .collect();
@@ -85,7 +72,7 @@ pub(crate) fn send_requests(
         line.wait();
         let start = Instant::now();
         let latencies: Result<Vec<_>, String> =
-            senders.into_iter().map(|sender| sender.join().expect("it does not panic")).collect();
+            threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect();
         (start, before, latencies)
     });
     Ok(Sent {
