@@ -1,7 +1,7 @@
 //! Who sends: threads, each of which waits for all of its connections at a time.
 //!
-//! So do the usual tools that load servers. A thread for each connection would cost more than many a
-//! server does: it has to be woken for each answer, on processors that the server could use.
+//! So do the usual tools that load servers. Threads of their own for the connections would each have to
+//! be woken for every answer, on processors that the servers could use.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
