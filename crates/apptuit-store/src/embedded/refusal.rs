@@ -4,11 +4,13 @@ use std::error::Error;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::fd::IntoRawFd as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_IOERR_LOCK;
+
+use super::schema;
 
 /// What SQLite reported, in words that help.
 pub(super) fn cause(file: &Path, error: rusqlite::Error) -> Arc<dyn Error + Send + Sync> {
@@ -44,13 +46,7 @@ fn retried(file: &Path) -> Option<io::Error> {
     };
     // Were it closed again, the lock of another store of this process on it would end.
     let writing = || OpenOptions::new().write(true).open(file).map(File::into_raw_fd).err();
-    refused(file).or_else(writing).or_else(|| refused(&write_ahead_file(file)))
-}
-
-fn write_ahead_file(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push("-wal");
-    name.into()
+    refused(file).or_else(writing).or_else(|| refused(&schema::write_ahead_file(file)))
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@
 //! has been as long as it gets. So that the first commits need not wait for that, the file is
 //! lengthened with zeros, which no reader of it takes for a frame.
 
-use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+
+use super::schema;
 
 /// How much longer the file is made at a time.
 const STEP: &[u8] = &[0; 1 << 20];
@@ -24,9 +25,7 @@ pub(super) struct Room {
 
 impl Room {
     pub(super) fn beside(database: &Path) -> Self {
-        let mut name = OsString::from(database);
-        name.push("-wal");
-        Self { file: name.into(), bytes: 0 }
+        Self { file: schema::write_ahead_file(database), bytes: 0 }
     }
 
     /// Makes the file longer if the next commit could need that, but no longer than `most`.

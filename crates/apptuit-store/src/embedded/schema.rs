@@ -1,6 +1,6 @@
 //! The database: made, recognised, and brought to the version of today.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -25,8 +25,7 @@ pub(super) fn open(file: &Path, options: &StoreOptions) -> Result<Connection, St
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(failed)?;
     connection.busy_timeout(LOCK_PATIENCE).map_err(failed)?;
-    // A file that is not ours stays as it is, its write-ahead file too.
-    tidy_at_close(&connection, false).map_err(failed)?;
+    leave_at_close(&connection, file).map_err(failed)?;
     let version = recognise(&connection, file)?;
     tidy_at_close(&connection, true).map_err(failed)?;
     if version == 0 {
@@ -46,7 +45,7 @@ pub(super) fn look_at(file: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(file, flags).map_err(failed)?;
     connection.busy_timeout(LOCK_PATIENCE).map_err(failed)?;
-    tidy_at_close(&connection, false).map_err(failed)?;
+    leave_at_close(&connection, file).map_err(failed)?;
     Ok(connection)
 }
 
@@ -80,6 +79,13 @@ pub(super) fn pages(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
     Ok((pages.0.unsigned_abs(), pages.1.unsigned_abs()))
 }
 
+/// Where SQLite has commits that are not in the database yet.
+pub(super) fn write_ahead_file(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
 /// A count as SQLite takes it.
 pub(super) fn integer(count: usize) -> i64 {
     i64::try_from(count).expect("memory holds less than 2^63 things")
@@ -91,7 +97,14 @@ pub(super) fn plan_once(connection: &Connection) -> rusqlite::Result<bool> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
 }
 
-pub(super) fn tidy_at_close(connection: &Connection, tidy: bool) -> rusqlite::Result<bool> {
+/// A file that is not ours to change stays as it is, its write-ahead file too: all that goes at the end
+/// is one that was made only to look.
+fn leave_at_close(connection: &Connection, file: &Path) -> rusqlite::Result<bool> {
+    let holds = write_ahead_file(file).metadata().is_ok_and(|ahead| ahead.len() > 0);
+    tidy_at_close(connection, !holds)
+}
+
+fn tidy_at_close(connection: &Connection, tidy: bool) -> rusqlite::Result<bool> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !tidy)
 }
 

@@ -7,7 +7,7 @@ use apptuit_store::{EmbeddedStore, Store, StoreError, backup, check};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::{all, open, point};
+use crate::{all, files, open, point};
 
 /// The first instant of March 2024.
 const MARCH: i64 = 1_709_251_200_000;
@@ -38,7 +38,7 @@ fn findings(file: &Path) -> Vec<String> {
 
 #[test]
 fn a_sound_file_is_counted_while_it_is_open_and_after() {
-    let (_folder, file, store) = store();
+    let (folder, file, store) = store();
     let before = check(&file).unwrap();
     assert!(before.is_sound(), "{:?}", before.findings);
     let counted = (before.series, before.batches, before.chunks, before.points);
@@ -51,6 +51,7 @@ fn a_sound_file_is_counted_while_it_is_open_and_after() {
     assert!(after.is_sound(), "{:?}", after.findings);
     assert_eq!((after.batches, after.chunks, after.points), (0, 4, 2000));
     assert!(fs::read(&file).unwrap() == bytes, "a check changes nothing");
+    assert_eq!(files(folder.path()), ["points.sqlite", "points.sqlite-lock"]);
 }
 
 #[test]
@@ -193,9 +194,7 @@ fn a_backup_replaces_nothing_and_leaves_nothing_half_made() {
     assert!(error.to_string().contains("none/copy.sqlite`: No such file"), "{error}");
     let error = backup(&folder.path().join("none.sqlite"), &folder.path().join("c")).unwrap_err();
     assert!(error.to_string().contains("none.sqlite`: No such file"), "{error}");
-    let names = folder.path().read_dir().unwrap();
-    let names: Vec<_> =
-        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let names = files(folder.path());
     assert!(
         names.iter().all(|name| !name.ends_with("-part") && name != "none.sqlite"),
         "{names:?}"

@@ -18,6 +18,7 @@ mod scan;
 mod trouble;
 mod upgrade;
 
+use std::fs::DirEntry;
 use std::path::Path;
 
 use apptuit_model::{DataPoint, Selector, TimeRange, TimeSeries, TimeSeriesName, Timestamp};
@@ -44,4 +45,13 @@ fn all(store: &dyn Store, metric: &str) -> Vec<TimeSeries> {
     let mut found = found.expect("reading needs no disk").unwrap_or_default();
     found.sort_by(|a, b| a.name().cmp(b.name()));
     found
+}
+
+/// The names of what is in a folder, in order.
+fn files(folder: &Path) -> Vec<String> {
+    let entries = folder.read_dir().expect("the folder is there");
+    let name = |entry: DirEntry| entry.file_name().into_string().expect("the names are ASCII");
+    let mut files: Vec<_> = entries.map(|entry| name(entry.expect("an entry"))).collect();
+    files.sort();
+    files
 }

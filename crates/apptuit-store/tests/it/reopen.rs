@@ -1,12 +1,11 @@
 //! What was acknowledged is there after the store is opened again.
 
-use std::fs::DirEntry;
 use std::path::Path;
 
 use apptuit_model::{DataPoint, TimeSeriesName, Timestamp};
 use apptuit_store::{Store, StoreError, Suggest};
 
-use crate::{all, open, point, try_open};
+use crate::{all, files, open, point, try_open};
 
 #[test]
 fn points_come_back_bit_by_bit() {
@@ -136,12 +135,4 @@ fn an_open_store_has_the_files_of_sqlite_and_a_lock() {
             ["points.sqlite", "points.sqlite-lock", "points.sqlite-shm", "points.sqlite-wal"]
         );
     }
-}
-
-fn files(folder: &Path) -> Vec<String> {
-    let entries = folder.read_dir().expect("the folder is there");
-    let name = |entry: DirEntry| entry.file_name().into_string().expect("the names are ASCII");
-    let mut files: Vec<_> = entries.map(|entry| name(entry.expect("an entry"))).collect();
-    files.sort();
-    files
 }
