@@ -113,6 +113,9 @@ fn rounds(lab: &Lab, connections: usize, mut then: impl FnMut(Server)) -> Result
 
 /// Requests of one point each, from many connections at once.
 pub(crate) fn small_requests(table: &mut Table, lab: &Lab) {
+    if !table.wants(&["S5"]) {
+        return;
+    }
     let count = lab.size.small_requests;
     let requests: Vec<_> = (0..count)
         .map(|n| {
