@@ -52,7 +52,7 @@ struct Pass(Cell<bool>);
 
 struct Still {
     passes: MutexGuard<'static, usize>,
-    lanes: Option<Hold>,
+    _ending: Hold,
 }
 
 fn passes() -> MutexGuard<'static, usize> {
@@ -204,13 +204,8 @@ pub(crate) fn before_fork(py: Python<'_>) {
         let waited = RETURNED.wait_timeout_while(passes(), PATIENCE, |passes| *passes > 0);
         let passes = waited.unwrap_or_else(PoisonError::into_inner).0;
         wait_for_those_who_come();
-        STILL.set(Some(Still { passes, lanes: None }));
-    });
-    // Under the interpreter's lock, as instruments are used: who has these without it needs no other.
-    STILL.with_borrow_mut(|still| {
-        if let Some(still) = still {
-            still.lanes = Some(hold());
-        }
+        // What else is to be done before the fork is Python's, and may wait for threads that record.
+        STILL.set(Some(Still { passes, _ending: hold() }));
     });
 }
 

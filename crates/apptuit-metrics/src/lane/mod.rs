@@ -6,9 +6,11 @@
 //! back and leasing go through a lock, which makes the writes of one tenant visible to the next.
 
 mod cells;
+mod ending;
 mod per_lane;
 
 pub(crate) use cells::{CellId, Sums, add, sum};
+pub(crate) use ending::{Held, giving, hold};
 pub(crate) use per_lane::PerLane;
 
 use std::cell::Cell;
@@ -85,22 +87,6 @@ pub(crate) fn open<G>(locked: Result<G, std::sync::PoisonError<G>>) -> G {
     locked.unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// What threads take and return, locked.
-#[cfg(not(loom))]
-#[derive(Debug)]
-pub(crate) struct Held {
-    _lanes: std::sync::RwLockWriteGuard<'static, Vec<&'static Lane>>,
-    _free: std::sync::MutexGuard<'static, Vec<&'static Lane>>,
-    _cells: std::sync::MutexGuard<'static, cells::Ids>,
-}
-
-/// Locks what threads take and return; none takes two of these at once.
-#[cfg(not(loom))]
-pub(crate) fn hold() -> Held {
-    let lanes = &*LANES;
-    Held { _lanes: open(lanes.all.write()), _free: open(lanes.free.lock()), _cells: cells::ids() }
-}
-
 thread_local! {
     /// The place of this thread's lane. Needs no destructor, so reading it costs one load.
     static PLACE: Cell<Place> = const { Cell::new(Place::NONE) };
@@ -112,6 +98,7 @@ struct Lease(&'static Lane);
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        let _giving = giving();
         PLACE.set(Place::NONE);
         cells::forget();
         LANES.give_back(self.0);
@@ -134,6 +121,7 @@ pub(crate) fn with<R>(work: impl FnOnce(&'static Lane, Place) -> R) -> R {
         PLACE.set(lane.place);
         return work(lane, lane.place);
     }
+    let _giving = giving();
     let lane = LANES.lease();
     let result = work(lane, lane.place);
     LANES.give_back(lane);

@@ -14,6 +14,7 @@ use apptuit_model::TimeSeriesName;
 use hashbrown::HashTable;
 
 use super::instrument::{AnyHandle, Handle};
+use crate::lane;
 
 /// Handles a thread keeps; beyond that it begins anew.
 const MOST: usize = 4096;
@@ -29,6 +30,14 @@ thread_local! {
 struct Cache {
     edition: u64,
     handles: HashTable<Cached>,
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        // An instrument whose last handle this is gives back its cell.
+        let _giving = lane::giving();
+        self.handles.clear();
+    }
 }
 
 /// On a cache line of its own: finding it takes one access to memory.
