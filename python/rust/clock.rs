@@ -9,13 +9,12 @@ use std::time::Duration;
 
 use apptuit::Timestamp;
 use apptuit::metrics::{Clock, SystemClock};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyModule;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::errors::{type_error, value_error};
+use crate::once::{Once, intern};
 use crate::values;
 
 /// Where the first reading of a clock stands: it may be turned back by ten years.
@@ -118,6 +117,6 @@ fn read(clock: &Bound<'_, PyAny>) -> PyResult<f64> {
 }
 
 fn module_time(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
-    static TIME: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    Ok(TIME.get_or_try_init(py, || PyModule::import(py, "time").map(Bound::unbind))?.bind(py))
+    static TIME: Once<Py<PyModule>> = Once::new();
+    Ok(TIME.try_get(py, || PyModule::import(py, "time").map(Bound::unbind))?.bind(py))
 }

@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use apptuit::encode_sorted;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
+use pyo3::type_object::PyTypeInfo;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString, PyTuple};
 
 use crate::errors::{type_error, value_error};
 use crate::names::checked_metric;
 use crate::objects::{is_at, is_sole, places};
+use crate::once::{Once, intern};
 use crate::texts::Texts;
 use crate::values;
 
@@ -21,7 +21,7 @@ const MAX_KEPT: usize = 32 * 1024;
 const SEEN_BITS: usize = 8 * MAX_KEPT;
 
 /// What is known of decoded names, each a [`Known`].
-static KEPT: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+static KEPT: Once<Py<PyDict>> = Once::new();
 
 /// A metric and tags.
 type Decoded<'py> = Bound<'py, PyTuple>;
@@ -49,6 +49,11 @@ impl Known {
         }
         (metric, self.tags.bind(py).copy()?).into_pyobject(py)
     }
+}
+
+/// Makes the class of what is kept.
+pub(crate) fn make_types(py: Python<'_>) {
+    Known::type_object(py);
 }
 
 /// One string that holds a metric and its tags: the metric, and the tags as Python's JSON of them
@@ -110,7 +115,7 @@ pub(crate) fn decode_metric<'py>(
     encoded_metric_name: &Bound<'py, PyAny>,
 ) -> PyResult<Decoded<'py>> {
     let py = encoded_metric_name.py();
-    let kept = KEPT.get_or_init(py, || PyDict::new(py).unbind()).bind(py);
+    let kept = KEPT.get(py, || PyDict::new(py).unbind()).bind(py);
     let Ok(encoded) = encoded_metric_name.cast_exact::<PyString>() else {
         return decode_other(encoded_metric_name);
     };

@@ -3,10 +3,11 @@
 use std::error::Error as _;
 
 use apptuit::{Error, ErrorKind, Rejection};
-use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::type_object::PyTypeInfo;
 use pyo3::types::{PyDict, PyList};
 
+use crate::once::intern;
 use crate::outgoing::Outgoing;
 use crate::values;
 
@@ -17,6 +18,15 @@ mod classes {
     pyo3::import_exception!(apptuit.exceptions, ApptuitTypeError);
     pyo3::import_exception!(apptuit.exceptions, ApptuitValueError);
     pyo3::import_exception!(apptuit.exceptions, RefusedReport);
+}
+
+/// Imports the exceptions.
+pub(crate) fn make_types(py: Python<'_>) {
+    classes::ApptuitException::type_object(py);
+    classes::ApptuitSendException::type_object(py);
+    classes::ApptuitTypeError::type_object(py);
+    classes::ApptuitValueError::type_object(py);
+    classes::RefusedReport::type_object(py);
 }
 
 /// A value that cannot be used.

@@ -16,6 +16,7 @@ mod instruments;
 mod log;
 mod names;
 mod objects;
+mod once;
 mod outgoing;
 mod pickle;
 mod points;
@@ -90,7 +91,8 @@ mod _native {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         let endpoint = super::client::default_endpoint();
         let endpoint = endpoint.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-        module.add("DEFAULT_ENDPOINT", endpoint)
+        module.add("DEFAULT_ENDPOINT", endpoint)?;
+        super::once::make_all(module)
     }
 
     /// Whether this is not the main interpreter; from 3.12 on, Python refuses others itself.

@@ -1,11 +1,10 @@
 //! What the package tells Python's `logging`, as the logger `apptuit`.
 
 use apptuit::client::{Method, Request, Warning};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 
 use crate::exit;
+use crate::once::{Once, intern};
 
 /// A request that failed, which may be tried again. That of the last one is also raised.
 pub(crate) fn failed_try(request: &Request, why: &str) {
@@ -33,8 +32,8 @@ fn tell(level: &str, message: &str) {
 }
 
 fn try_tell(py: Python<'_>, level: &str, message: &str) -> PyResult<()> {
-    static LOGGER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let logger = LOGGER.get_or_try_init(py, || {
+    static LOGGER: Once<Py<PyAny>> = Once::new();
+    let logger = LOGGER.try_get(py, || {
         let logging = py.import(intern!(py, "logging"))?;
         Ok::<_, PyErr>(logging.call_method1(intern!(py, "getLogger"), ("apptuit",))?.unbind())
     })?;

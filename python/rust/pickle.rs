@@ -3,9 +3,10 @@
 //! An object is made by its class's `__new__` without arguments and filled by `__setstate__`; its
 //! constructor does not run.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
+
+use crate::once::intern;
 
 /// What `__reduce__` returns: a function, its arguments, and the state.
 pub(crate) type Reduced<'py> = (Bound<'py, PyAny>, (Bound<'py, PyType>,), Bound<'py, PyAny>);

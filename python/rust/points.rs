@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use apptuit::Timestamp;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyString, PyTuple};
 
 use crate::errors::value_error;
 use crate::names::{Name, TimeSeriesName};
 use crate::objects::untrack;
+use crate::once::intern;
 use crate::pickle::{self, Reduced, State};
 use crate::shared::{SharedName, shared};
 use crate::values;

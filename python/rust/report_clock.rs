@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use apptuit::Timestamp;
 use apptuit::metrics::{Clock, SystemClock};
-use pyo3::intern;
 use pyo3::prelude::*;
 
+use crate::once::intern;
 use crate::signals::SignalClock;
 use crate::{exit, fork, values};
 

@@ -9,13 +9,13 @@ use std::time::Duration;
 use apptuit::client::Interrupt;
 use apptuit::reporter::{FlushReport, HostTag, Ledger, OnFull, RunningReporter, SpoolOptions};
 use apptuit::{Client as NativeClient, Error, ErrorKind, Reporter as NativeReporter, RetryPolicy};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::client::Client;
 use crate::errors::{self, value_error};
 use crate::instruments::{Counter, Timer};
+use crate::once::intern;
 use crate::outgoing::Outgoing;
 use crate::registry::MetricsRegistry;
 use crate::report_clock::ReportClock;

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use apptuit::TimeSeriesName as ModelName;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
 use crate::names::Name;
 use crate::objects::{is_at, place, places};
+use crate::once::Once;
 
 /// Names that are kept; then all are let go of, but for those that points have.
 const MAX_KEPT: usize = 8 * 1024;
@@ -23,14 +23,14 @@ pub(crate) struct SharedName {
     name: Name,
     /// Where its texts are, in order: as long as it has them, nothing else is there.
     places: Box<[usize]>,
-    model: PyOnceLock<ModelName>,
+    model: Once<ModelName>,
 }
 
 impl SharedName {
     fn new(py: Python<'_>, name: Name) -> Self {
         let tags = name.tags(py).into_iter().flat_map(places);
         let places = iter::once(place(name.metric(py))).chain(tags).collect();
-        Self { name, places, model: PyOnceLock::new() }
+        Self { name, places, model: Once::new() }
     }
 
     pub(crate) fn name(&self) -> &Name {
@@ -39,7 +39,7 @@ impl SharedName {
 
     /// The name as it is sent.
     pub(crate) fn model(&self, py: Python<'_>) -> PyResult<&ModelName> {
-        self.model.get_or_try_init(py, || self.name.to_model(py))
+        self.model.try_get(py, || self.name.to_model(py))
     }
 
     /// Whether it is of these very texts.

@@ -12,10 +12,10 @@ use std::time::Duration;
 use apptuit::client::{Interrupt, Request, Response, TransportError};
 use apptuit::metrics::{Clock, SystemClock};
 use apptuit::{ErrorKind, Timestamp};
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::exit;
+use crate::once::intern;
 use crate::transport::{self, Transport};
 
 /// How long a signal waits for its handler.

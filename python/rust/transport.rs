@@ -9,11 +9,11 @@ use apptuit::client::{
     HttpTransport, Method, Request, Response, Transport as NativeTransport, TransportError,
 };
 use pyo3::exceptions::{PyConnectionError, PyException, PyTimeoutError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyMapping};
 
 use crate::errors::{type_error, value_error};
+use crate::once::intern;
 use crate::{exit, log, signals};
 
 /// What carries the requests of a client. Clones share their connections.

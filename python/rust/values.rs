@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use apptuit::{Tags, Timestamp};
 use pyo3::exceptions::PyOverflowError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyMapping, PyString};
 
 use crate::errors::{type_error, value_error};
+use crate::once::intern;
 
 /// Characters of a value that an error shows.
 const SHOWN: usize = 100;

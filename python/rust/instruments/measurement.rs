@@ -1,9 +1,10 @@
 //! The measurements of a timer.
 
 use apptuit::metrics::Start;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+
+use crate::once::intern;
 
 use super::amount::Said;
 use super::timer::{Durations, Timer};
@@ -76,8 +77,13 @@ impl TimerContext {
             && threshold < elapsed
         {
             let (args, kwargs) = &**said;
-            let module = py.import(intern!(py, "apptuit.metrics._signals"))?;
-            module.call_method1(intern!(py, "send"), (&self.timer, elapsed, args, kwargs))?;
+            // Who listens has imported it, wholly.
+            let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
+            let signals = modules.cast::<PyDict>()?.get_item("apptuit.metrics._signals")?;
+            let send = signals.map(|signals| signals.getattr_opt(intern!(py, "send")));
+            if let Some(send) = send.transpose()?.flatten() {
+                send.call1((&self.timer, elapsed, args, kwargs))?;
+            }
         }
         Ok(elapsed)
     }

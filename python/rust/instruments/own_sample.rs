@@ -1,8 +1,9 @@
 //! The sample of a histogram that was handed none.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
+
+use crate::once::intern;
 
 use super::Histogram;
 

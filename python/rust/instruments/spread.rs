@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use apptuit::metrics::{ExponentiallyDecaying, Reservoir, Sampling, Snapshot as NativeSnapshot};
 use pyo3::exceptions::PyOverflowError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::clock::{self, GivenClock};
 use crate::errors::{type_error, value_error};
+use crate::once::intern;
 use crate::values::{self, Real};
 
 /// Values a reservoir holds unless something else is said: Coda Hale's number.

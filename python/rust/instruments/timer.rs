@@ -3,7 +3,6 @@
 use std::sync::OnceLock;
 
 use apptuit::metrics::{self, SystemClock};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
@@ -12,6 +11,7 @@ use super::finite;
 use super::measurement::TimerContext;
 use super::spread::{ALPHA, Given, GivenSample, SIZE, Size, checked, sampling};
 use crate::clock::{self, GivenClock};
+use crate::once::intern;
 use crate::snapshot::Snapshot;
 use crate::values::Real;
 

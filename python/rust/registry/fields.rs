@@ -2,17 +2,17 @@
 
 use apptuit::metrics::{Kind, Reading};
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
 use crate::exit;
 use crate::instruments::{Counter, Gauge, Histogram, Meter, Timer};
+use crate::once::Once;
 
 /// The names of a kind's fields, made once.
 pub(super) fn names(py: Python<'_>, kind: Kind) -> &[(&'static str, Py<PyString>)] {
     type Names = Vec<(&'static str, Py<PyString>)>;
-    static NAMES: [PyOnceLock<Names>; 5] = [const { PyOnceLock::new() }; 5];
-    NAMES[kind as usize].get_or_init(py, || {
+    static NAMES: [Once<Names>; 5] = [const { Once::new() }; 5];
+    NAMES[kind as usize].get(py, || {
         let names = kind.fields().into_iter();
         names.map(|name| (name, PyString::intern(py, name).unbind())).collect()
     })

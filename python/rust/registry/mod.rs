@@ -10,7 +10,6 @@ use std::sync::OnceLock;
 
 use apptuit::metrics::{Kind, Registry};
 use pyo3::exceptions::{PyLookupError, PyTypeError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMappingProxy, PyString, PyTuple};
 use pyo3::{PyClass, PyTraverseError, PyVisit};
@@ -19,6 +18,7 @@ use crate::clock::{self, GivenClock};
 use crate::instruments::{
     CallbackGauge, Counter, Gauge, Histogram, Meter, Said, SimpleGauge, Timer,
 };
+use crate::once::intern;
 use crate::values;
 
 /// Instruments by name.

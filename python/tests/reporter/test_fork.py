@@ -277,6 +277,56 @@ def test_children_of_one_moment_report_at_moments_of_their_own(server: Recorder)
     )
 
 
+@pytest.mark.parametrize("time", range(3))
+def test_a_fork_leaves_nothing_half_made_and_stops_nobody(server: Recorder, time: int) -> None:
+    """Many things are made at their first use: here one thread uses all, while another forks."""
+    run_forking(
+        server,
+        """
+    import pickle
+    from apptuit import Apptuit, ApptuitException, DataPoint, TimeSeriesName
+    from apptuit.metrics import Timer
+    sys.setswitchinterval(1e-6)
+
+    def refuses(kind, call, *given):
+        try:
+            call(*given)
+        except kind:
+            return
+        raise AssertionError(f"{call} took {given}")
+
+    def broken(*request):
+        raise OSError("broken")
+
+    def everything():
+        name = TimeSeriesName("m", {"a": 1})
+        TimeSeriesName.decode_metric(str(name))
+        refuses(TypeError, TimeSeriesName.decode_metric, 1)
+        refuses(ValueError, TimeSeriesName.decode_metric, "")
+        pickle.loads(pickle.dumps(name))
+        point = DataPoint("m", {"a": "b"}, 60, 1)
+        repr(point)
+        refuses(ApptuitException, Apptuit("token", transport=broken).send, [point])
+        registry = MetricsRegistry()
+        registry.counter("c").inc()
+        registry.histogram("h").add(1)
+        registry.meter("m").mark()
+        with Timer(threshold=1e-9).time():
+            registry.dump_metrics()
+        reporter(registry, transport=lambda *request: (204, {}, b"")).report_now()
+
+    thread = threading.Thread(target=everything)
+    thread.start()
+    children = [child(everything)]
+    while thread.is_alive() and len(children) < 100:
+        children.append(child(everything))
+    thread.join()
+    for pid in children:
+        wait(pid)
+    """,
+    )
+
+
 def test_a_gauge_may_fork(server: Recorder) -> None:
     run_forking(
         server,
