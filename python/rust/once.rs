@@ -13,8 +13,7 @@ use pyo3::prelude::*;
 use pyo3::type_object::PyTypeInfo;
 use pyo3::types::{PyMapping, PySequence, PyString};
 
-use crate::encoded;
-use crate::errors;
+use crate::{encoded, errors};
 
 /// A value that is made when it is first asked for, under the interpreter's lock.
 pub(crate) struct Once<T>(OnceLock<T>);
@@ -74,7 +73,7 @@ pub(crate) fn make_all(module: &Bound<'_, PyModule>) -> PyResult<()> {
     PanicException::type_object(py);
     encoded::make_types(py);
     errors::make_types(py);
-    // What is imported when it is needed. A module that another thread is importing is as bad.
+    // What is imported when it is needed: a module is half made, too, while it is being imported.
     for name in ["json", "logging"] {
         py.import(name)?;
     }

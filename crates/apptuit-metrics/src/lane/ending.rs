@@ -43,7 +43,8 @@ impl Drop for Giving {
 #[derive(Debug)]
 pub(crate) struct Held(#[expect(dead_code, reason = "held")] MutexGuard<'static, usize>);
 
-/// Waits until no thread gives back, and lets none begin.
+/// Waits until no other thread gives back, and lets none begin.
 pub(crate) fn hold() -> Held {
-    Held(open(DONE.wait_while(open(GIVING.lock()), |giving| *giving > 0)))
+    let own = usize::from(DEPTH.get() > 0);
+    Held(open(DONE.wait_while(open(GIVING.lock()), |giving| *giving > own)))
 }
