@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::type_object::PyTypeInfo;
-use pyo3::types::{PyMapping, PySequence, PyString};
+use pyo3::types::{PyDict, PyMapping, PySequence, PyString};
 
 use crate::{encoded, errors};
 
@@ -77,7 +77,11 @@ pub(crate) fn make_all(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for name in ["json", "logging"] {
         py.import(name)?;
     }
-    // The texts of the error about an argument of a wrong type.
+    // What it needs for an object with attributes, for the length of an iterator, for a class's name, and
+    // for an argument of a wrong type.
+    module.getattr("TimeSeriesName")?.call1(("m",))?;
+    let _unknown = PyDict::new(py).try_iter()?.size_hint();
+    py.get_type::<PyDict>().name()?;
     let refused = module.getattr("is_valid_name")?.call1((0,));
     debug_assert!(refused.is_err(), "a number is no name");
     Ok(())
