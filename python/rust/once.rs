@@ -3,7 +3,8 @@
 //! pyo3's own cells let go of the interpreter's lock in the middle of making their value. In the child
 //! of a thread that forks just then, the value is being made for ever, and whoever asks for it hangs.
 //! So values of ours are made before they are put into their cells, at the price that two threads may
-//! make one; and what pyo3 keeps in its cells is made when the module is imported.
+//! make one; and what pyo3 keeps in its cells, as far as it is needed here, is made when the module is
+//! imported.
 
 use std::convert::Infallible;
 use std::sync::OnceLock;

@@ -79,9 +79,9 @@ impl TimerContext {
             let (args, kwargs) = &**said;
             // Who listens has imported it, wholly.
             let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
-            let signals = modules.cast::<PyDict>()?.get_item("apptuit.metrics._signals")?;
-            let send = signals.map(|signals| signals.getattr_opt(intern!(py, "send")));
-            if let Some(send) = send.transpose()?.flatten() {
+            if let Some(signals) = modules.cast::<PyDict>()?.get_item("apptuit.metrics._signals")?
+                && let Some(send) = signals.getattr_opt(intern!(py, "send"))?
+            {
                 send.call1((&self.timer, elapsed, args, kwargs))?;
             }
         }

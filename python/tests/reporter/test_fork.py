@@ -277,8 +277,8 @@ def test_children_of_one_moment_report_at_moments_of_their_own(server: Recorder)
     )
 
 
-@pytest.mark.parametrize("time", range(3))
-def test_a_fork_leaves_nothing_half_made_and_stops_nobody(server: Recorder, time: int) -> None:
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_fork_leaves_nothing_half_made_and_stops_nobody(server: Recorder, attempt: int) -> None:
     """Many things are made at their first use: here one thread uses all, while another forks."""
     run_forking(
         server,

@@ -153,14 +153,14 @@ fn cells_of(chunk: u32) -> u32 {
 static IDS: Mutex<Ids> = Mutex::new(Ids { free: Vec::new(), chunk: 0, cell: MARGIN });
 
 #[derive(Debug)]
-pub(super) struct Ids {
+struct Ids {
     free: Vec<CellId>,
     /// The next that was never used.
     chunk: u32,
     cell: u32,
 }
 
-pub(super) fn ids() -> MutexGuard<'static, Ids> {
+fn ids() -> MutexGuard<'static, Ids> {
     IDS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
